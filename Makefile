@@ -1,0 +1,92 @@
+# lop: mechanism in C (core), policy in Lua (bindings/lua). `make help` lists the targets.
+BUILD ?= release
+OUT   := $(if $(filter release,$(BUILD)),build,build-$(BUILD))
+CC    ?= gcc
+PREFIX ?= /usr/local
+
+LUA_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+LUA_LIBS   := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+LIBS := -lprotobuf-c -llapacke -lopenblas -lz -ljpeg -lpng -lpthread -lm
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
+OPT  := -O2 -g
+SAN  :=
+ifeq ($(BUILD),asan)
+OPT  := -O1 -g -fno-omit-frame-pointer
+SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
+CFLAGS   = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SAN) -ffp-contract=off -fPIC -fvisibility=default
+CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
+
+CORE_SRC := $(sort $(wildcard core/*/*.c))
+CORE_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(CORE_SRC))
+BIND_SRC := $(sort $(filter-out bindings/c/main.c,$(wildcard bindings/c/*.c)))
+BIND_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(BIND_SRC))
+MAIN_OBJ := $(OUT)/obj/bindings/c/main.o
+PROTO    := $(OUT)/gen/onnx.pb-c
+LUA_SRC  := $(sort $(wildcard bindings/lua/lop/*.lua bindings/lua/lop/*/*.lua))
+SHARE    := $(OUT)/share/lua/5.4/lop
+LUA_OUT  := $(patsubst bindings/lua/lop/%,$(SHARE)/%,$(LUA_SRC))
+RECIPES  := $(sort $(shell find recipes -type f))
+REC_OUT  := $(patsubst recipes/%,$(SHARE)/recipes/%,$(RECIPES))
+CORE_SO  := $(OUT)/lib/lua/5.4/lop/core.so
+TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
+TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC))
+
+.PHONY: all help test test-c test-lua test-cli test-long bench check install clean lua
+all: $(OUT)/liblop.a $(OUT)/liblop.so $(CORE_SO) $(OUT)/lop lua
+
+help:
+	@echo "make            build/lop, build/liblop.a, build/liblop.so, build/share/lua/5.4/lop"
+	@echo "make test       C, Lua and command-line suites (BUILD=asan: under ASan and UBSan)"
+	@echo "make test-long  the same with more seeds, and the measured figures of the README"
+	@echo "make bench      speed, as ratios to ONNX Runtime in the same run"
+	@echo "make check      lint and format"
+	@echo "make install    to PREFIX (default /usr/local)"
+
+$(PROTO).c $(PROTO).h &: core/onnx/onnx.proto
+	@mkdir -p $(OUT)/gen
+	protoc-c --proto_path=core/onnx --c_out=$(OUT)/gen onnx.proto
+
+$(OUT)/obj/gen/onnx.pb-c.o: $(PROTO).c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(OPT) $(SAN) -fPIC -I$(OUT)/gen -c $< -o $@
+
+$(OUT)/obj/%_avx2.o: ISA := -mavx2 -mfma
+$(OUT)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
+$(OUT)/obj/bindings/%.o: CPPFLAGS += $(LUA_CFLAGS)
+$(OUT)/obj/%.o: %.c | $(PROTO).h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) $(ISA) -MMD -MP -c $< -o $@
+
+$(OUT)/liblop.a: $(CORE_OBJ) $(OUT)/obj/gen/onnx.pb-c.o
+	@rm -f $@
+	ar rcs $@ $^
+
+$(OUT)/liblop.so: $(CORE_OBJ) $(OUT)/obj/gen/onnx.pb-c.o
+	$(CC) $(SAN) -shared -o $@ $^ $(LIBS)
+
+$(CORE_SO): $(BIND_OBJ) $(OUT)/liblop.a
+	@mkdir -p $(@D)
+	$(CC) $(SAN) -shared -o $@ $(BIND_OBJ) -Wl,--whole-archive $(OUT)/liblop.a -Wl,--no-whole-archive $(LIBS)
+
+$(OUT)/lop: $(MAIN_OBJ) $(BIND_OBJ) $(OUT)/liblop.a
+	$(CC) $(SAN) -rdynamic -o $@ $(MAIN_OBJ) $(BIND_OBJ) $(OUT)/liblop.a $(LUA_LIBS) $(EDIT_LIBS) $(LIBS)
+
+lua: $(LUA_OUT) $(REC_OUT)
+$(SHARE)/%.lua: bindings/lua/lop/%.lua
+	@mkdir -p $(@D) && cp $< $@
+$(SHARE)/recipes/%: recipes/%
+	@mkdir -p $(@D) && cp $< $@
+
+$(OUT)/tests/%: tests/core/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests $< -o $@ $(OUT)/liblop.a -lcmocka $(LIBS)
+
+test: all $(TEST_BIN)
+	@sh tests/run.sh $(OUT)
+
+clean:
+	rm -rf build build-*
+
+-include $(CORE_OBJ:.o=.d) $(BIND_OBJ:.o=.d) $(MAIN_OBJ:.o=.d)

@@ -1,0 +1,187 @@
+/* core/graph/graph.h - the network as a graph: nodes, values, attributes; what every operator must tell of itself; shape
+ * inference, constant folding, BN folding, cost, channel groups and their surgery.
+ *
+ * The graph is what the file said, names and all, and stays so: shapes and folded constants depend on the sizes of the
+ * inputs (a free batch, say), so they live beside it, in lop_shapes. Values are addressed by number; a number stays
+ * valid as long as the graph. Nodes stand in topological order. Not safe to change from two threads at once. */
+#ifndef LOP_GRAPH_GRAPH_H
+#define LOP_GRAPH_GRAPH_H
+#include "tensor/tensor.h"
+
+typedef struct lop_graph lop_graph;
+
+typedef enum {          /* the numbers of ONNX AttributeProto.AttributeType */
+    LOP_ATTR_FLOAT = 1, LOP_ATTR_INT = 2, LOP_ATTR_STRING = 3, LOP_ATTR_TENSOR = 4, LOP_ATTR_GRAPH = 5,
+    LOP_ATTR_FLOATS = 6, LOP_ATTR_INTS = 7, LOP_ATTR_OTHER = 100
+} lop_attr_kind;
+
+typedef struct {
+    char *name;
+    lop_attr_kind kind;
+    float f;
+    int64_t i;
+    char *s;                    /* STRING: length bytes and a NUL */
+    float *floats;              /* FLOATS: count */
+    int64_t *ints;              /* INTS: count */
+    int64_t count;
+    size_t length;
+    lop_tensor tensor;          /* TENSOR */
+    uint8_t *raw;               /* GRAPH and OTHER: the AttributeProto as it came, length bytes */
+} lop_attr;
+
+typedef struct {
+    char *name;                 /* may be "" : ONNX allows nameless nodes */
+    char *op, *domain, *doc;    /* domain "" is ai.onnx */
+    int *in, *out;              /* values; -1: an optional one left out */
+    int nin, nout;
+    lop_attr *attr;
+    int nattr;
+} lop_node;
+
+typedef struct {
+    char *name;
+    lop_tensor constant;        /* data set: an initializer. Shared, never written in place: other graphs may hold it */
+    lop_dtype type;             /* as declared by the file; NONE: not declared */
+    bool shaped;                /* the file declares a shape (of a value that is no initializer) */
+    lop_shape shape;            /* -1: free or symbolic */
+    char *param[LOP_MAX_DIMS];  /* names of symbolic dimensions, or NULL */
+    uint8_t *raw;               /* the ValueInfoProto as it came where the above cannot say it (sequence, map) */
+    size_t raw_length;
+} lop_value;
+
+typedef struct { char *key, *value; } lop_pair;
+typedef struct { char *domain; int64_t version; } lop_opset;
+
+typedef struct lop_op_table lop_op_table;
+
+struct lop_graph {
+    char *name, *doc;
+    int64_t ir_version, model_version;
+    char *producer, *producer_version, *model_domain, *model_doc;
+    lop_opset *opset;
+    int nopset;
+    lop_pair *meta;             /* metadata_props, in order */
+    int nmeta;
+    lop_value **value;
+    int nvalue;
+    lop_node **node;            /* topological order */
+    int nnode;
+    int *input, *output;        /* graph inputs (initializers that are listed too included, in the file's order) */
+    int ninput, noutput;
+    const lop_op_table *ops;    /* borrowed; set by whoever made the graph (lop_onnx_* takes it as an argument) */
+    uint8_t *extra;             /* fields of ModelProto and GraphProto kept byte for byte: functions, quantization, ... */
+    size_t extra_length;
+    int64_t value_capacity, node_capacity;
+};
+
+/* ---- building and walking (graph/graph.c) ---- */
+
+lop_status lop_graph_new(const lop_op_table *ops, lop_graph **out, lop_error *err);
+void lop_graph_free(lop_graph *g);                      /* NULL is fine */
+/* A copy that shares the initializers' memory. */
+lop_status lop_graph_clone(const lop_graph *g, lop_graph **out, lop_error *err);
+/* A value's number by name, -1 if there is none; a node's by its name, or else by the name of its first output. */
+int lop_graph_value(const lop_graph *g, const char *name);
+int lop_graph_node(const lop_graph *g, const char *name);
+const char *lop_node_label(const lop_graph *g, const lop_node *n);      /* name, or its first output's name */
+/* Adds a value, named as given (NULL or taken: a fresh name made from it). */
+lop_status lop_graph_add_value(lop_graph *g, const char *name, int *id, lop_error *err);
+/* An initializer; shares c's memory. */
+lop_status lop_graph_add_constant(lop_graph *g, const char *name, const lop_tensor *c, int *id, lop_error *err);
+/* A node put before position `at` (nnode: at the end). in and out are copied. */
+lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *name, const int *in, int nin,
+                            const int *out, int nout, lop_node **node, lop_error *err);
+void lop_graph_remove_node(lop_graph *g, int at);
+/* Drops nodes whose outputs nothing needs, and initializers that nothing reads (their numbers stay, empty). */
+lop_status lop_graph_prune_dead(lop_graph *g, lop_error *err);
+/* Kahn's algorithm, stable; FORMAT names a node on a cycle, or a value that nothing makes. */
+lop_status lop_graph_sort(lop_graph *g, lop_error *err);
+/* Who makes and who reads each value, recomputed by each call; free with lop_uses_free. */
+typedef struct { int *producer; int *first, *reader; int nvalue; } lop_uses;    /* reader[first[v] .. first[v + 1]) */
+lop_status lop_graph_uses(const lop_graph *g, lop_uses *out, lop_error *err);
+void lop_uses_free(lop_uses *u);
+int64_t lop_graph_opset(const lop_graph *g, const char *domain);        /* 0: not imported */
+/* metadata_props; set replaces or appends. */
+const char *lop_graph_meta(const lop_graph *g, const char *key);
+lop_status lop_graph_set_meta(lop_graph *g, const char *key, const char *value, lop_error *err);
+
+const lop_attr *lop_node_attr(const lop_node *n, const char *name);     /* NULL when absent */
+int64_t lop_node_int(const lop_node *n, const char *name, int64_t otherwise);
+float lop_node_float(const lop_node *n, const char *name, float otherwise);
+const char *lop_node_string(const lop_node *n, const char *name, const char *otherwise);
+/* Up to max integers into list; the count given in the file, or -1 when absent. */
+int64_t lop_node_ints(const lop_node *n, const char *name, int64_t *list, int64_t max);
+lop_status lop_node_set_int(lop_node *n, const char *name, int64_t value, lop_error *err);
+lop_status lop_node_set_ints(lop_node *n, const char *name, const int64_t *list, int64_t count, lop_error *err);
+
+/* ---- what an operator tells of itself; core/ops fills the table ---- */
+
+typedef struct {
+    const lop_graph *graph;
+    const lop_node *node;
+    int64_t opset;                      /* version of the node's domain in this model */
+    int nin, nout;
+    const lop_tensor *const *in;        /* NULL: left out. In `shape`, data is NULL unless the value is constant */
+    lop_tensor *out;                    /* `shape` sets type and shape; `forward` finds them allocated and fills data */
+    lop_team *team;                     /* for forward; may be NULL */
+} lop_op_call;
+
+typedef enum {          /* what a cut of channels (axis 1) means to an operator; graph/groups.c reads this */
+    LOP_CUT_BLOCK = 0,  /* not known: channels that pass here stay whole */
+    LOP_CUT_SAME,       /* element-wise or per channel, out channel i from in channel i: activations, pools, Resize */
+    LOP_CUT_JOIN,       /* element-wise of several inputs, broadcast: Add, Mul, ...: channels are tied together */
+    LOP_CUT_CONV,       /* Conv: makes channels, reads channels; depthwise passes them on */
+    LOP_CUT_GEMM,       /* Gemm: reads channels (features), makes features */
+    LOP_CUT_NORM,       /* BatchNormalization: per channel parameters in inputs 1.. */
+    LOP_CUT_CONCAT,
+    LOP_CUT_FLATTEN,    /* Flatten, Reshape and their like: (N, c, h, w) to (N, c h w) */
+    LOP_CUT_SHAPE,      /* reads only the shape: Shape, Size */
+    LOP_CUT_SLICE,      /* Slice: channels pass whole when axis 1 is not touched */
+    LOP_CUT_PAD         /* Pad, alike */
+} lop_cut_kind;
+
+typedef struct {
+    const char *name;                                           /* ONNX operator, domain ai.onnx */
+    lop_cut_kind cut;
+    lop_status (*shape)(const lop_op_call *call, lop_error *err);
+    lop_status (*forward)(const lop_op_call *call, lop_error *err);     /* out overlaps no in; any thread */
+    bool per_image;     /* the first dimension of all activations is the batch and images do not meet: see exec.h */
+} lop_op;
+
+struct lop_op_table { const lop_op *op; int count; };           /* sorted by name */
+const lop_op *lop_op_find(const lop_op_table *t, const char *domain, const char *name);         /* NULL: not there */
+
+/* ---- shapes and constants for given input sizes (graph/infer.c) ---- */
+
+typedef struct {
+    lop_tensor *value;          /* by value number: type and shape; data as well where it is constant */
+    int nvalue;
+    bool *known;                /* type and shape are known */
+    bool *folded;               /* constant by computation, not by the file */
+    int unsupported;            /* nodes whose operator is not in the table, or gave UNSUPPORTED: outputs unknown */
+    int first_unsupported;      /* position of the first, or -1 */
+    char reason[256];           /* what the first one's rule said, or "" */
+} lop_shapes;
+/* Runs every node's shape rule, and folds whatever is computable from constants (shapes count) up to 64 MiB a value.
+ * inputs: one shape per graph input that is no initializer, in order, or NULL: as declared, a free first dimension
+ * taken as 1; ARG names an input with another free dimension. Errors of a rule name the node: "node 'conv5' (Conv): ...". */
+lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err);
+void lop_shapes_clear(lop_shapes *s);
+/* UNSUPPORTED with the first missing operator's and node's name, else OK. */
+lop_status lop_shapes_complete(const lop_graph *g, const lop_shapes *s, lop_error *err);
+
+/* ---- cost (graph/cost.c): for one image, from shapes inferred at batch 1 ---- */
+
+typedef struct { int64_t macs, params, bytes; } lop_cost;       /* bytes: of parameters */
+/* MACs: multiply-adds of Conv, ConvTranspose, Gemm and MatMul, nothing else. Params: their weights and biases, norms'
+ * scales and shifts; not running means and variances; a shared initializer once in the total, at each node here. */
+lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_cost *out, lop_error *err);
+lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err);
+
+/* ---- BN folding (graph/fold_bn.c) ---- */
+
+/* Replaces Conv (or Gemm) + BatchNormalization by the one with w' = w s, b' = (b - mean) s + shift, s = scale /
+ * sqrt(var + epsilon), computed in float64, where nothing else reads the convolution's output and all are constants.
+ * The convolution takes over the BN's output name. *count: how many. Shared initializers are copied, not changed. */
+lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
+#endif

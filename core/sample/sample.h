@@ -1,0 +1,49 @@
+/* core/sample/sample.h - rows (patches and targets) drawn from activations, and the sums that everything else is
+ * computed from. The method's page 2: with x = (patch, 1) and y per row,
+ *     G += x x^T    B += x y^T    s_j += y_j^2,   float64, exact products of float32. */
+#ifndef LOP_SAMPLE_SAMPLE_H
+#define LOP_SAMPLE_SAMPLE_H
+#include "tensor/tensor.h"
+
+typedef struct lop_stats lop_stats;
+/* channels c, taps k = kh kw (the patch has c k entries, channel-major: channel * k + tap), filters n. */
+lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err);
+void lop_stats_free(lop_stats *s);
+int64_t lop_stats_channels(const lop_stats *s);
+int64_t lop_stats_taps(const lop_stats *s);
+int64_t lop_stats_filters(const lop_stats *s);
+double lop_stats_rows(const lop_stats *s);              /* N, rows summed so far */
+/* Adds rows: x (rows, c k), y (rows, n), float32, dense. The same bytes for any team. NUMERIC names the row that holds
+ * a NaN or infinity, with s untouched. */
+lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t rows, lop_team *team, lop_error *err);
+/* s += other, same sizes. */
+lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err);
+/* Borrowed until s changes: G (p + 1 square, p = c k, both triangles valid), B ((p + 1) x n), s (n), row-major. */
+const double *lop_stats_gram(lop_stats *s);             /* completes the lower triangle on first use after an add */
+const double *lop_stats_cross(const lop_stats *s);
+const double *lop_stats_energy(const lop_stats *s);
+/* Atomic file (an .npz with arrays gram, cross, energy, rows, size) and back. */
+lop_status lop_stats_save(lop_stats *s, const char *path, lop_error *err);
+lop_status lop_stats_load(const char *path, lop_stats **out, lop_error *err);
+
+/* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n); N = rows. */
+typedef struct { int64_t c, taps, n; double rows; lop_tensor gram, cross, energy, mean_x, mean_y; } lop_centred;
+lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err);
+void lop_centred_clear(lop_centred *q);
+
+/* ---- positions, patches, targets (sample/patch.c) ---- */
+
+typedef struct {                /* where a consumer's filters look; as ONNX Conv */
+    int64_t kh, kw, stride[2], pad[4], dilation[2];
+} lop_window;
+/* positions of an image: `per_image` different outputs out of oh x ow (all of them, in order, when per_image >= oh ow),
+ * drawn by lop_random(seed, LOP_STREAM_POSITION + layer, image): list (count) of y * ow + x, ascending. */
+lop_status lop_positions(uint64_t seed, int64_t layer, int64_t image, int64_t oh, int64_t ow, int64_t per_image,
+                         int64_t *list, int64_t *count, lop_error *err);
+/* Adds rows of images: x (images, c, h, w) the consumer's input, y (images, n, oh, ow) its target; first_image is the
+ * number of x's first image in the data set's order. Chunked by a fixed number of rows; same bytes for any team and any
+ * split of the images into calls that respects multiples of LOP_SAMPLE_IMAGES. A Gemm behind Flatten: window (h, w). */
+enum { LOP_SAMPLE_IMAGES = 16 };
+lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y, const lop_window *window, uint64_t seed,
+                          int64_t layer, int64_t first_image, int64_t per_image, lop_team *team, lop_error *err);
+#endif
