@@ -32,9 +32,9 @@ typedef struct {
 } lop_error;
 
 #if defined(__GNUC__)
-#define LOP_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define LOP_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define LOP_PRINTF(format, first)
+#define LOP_PRINTF(text, first)
 #endif
 
 /* Fills err (may be NULL) and returns code, so that a check reads: return lop_fail(err, LOP_E_ARG, "...", ...). */
