@@ -1,0 +1,1 @@
+return {preprocess = "unit", calibrate = {data = "mnist:digits", images = 20}, budget = {macs = 0.8}}

@@ -1,0 +1,2 @@
+local net = lop.load("none.onnx")
+print(net)

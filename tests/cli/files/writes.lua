@@ -1,0 +1,4 @@
+local file = io.open("written.txt", "w")
+file:write("a recipe wrote this")
+file:close()
+return {}

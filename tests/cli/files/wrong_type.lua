@@ -1,0 +1,6 @@
+return {
+  model = "digits.onnx",
+  preprocess = "unit",
+  calibrate = {data = "mnist:digits", images = "many"},
+  budget = {macs = 0.8},
+}
