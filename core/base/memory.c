@@ -1,0 +1,60 @@
+/* core/base/memory.c - sizes under overflow check, and zeroed, aligned blocks. */
+#include "base/base.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool lop_mul_size(size_t *out, size_t a, int64_t b)
+{
+    if (b < 0 || (a != 0 && (uint64_t)b > SIZE_MAX / a)) return false;
+    *out = a * (size_t)b;
+    return true;
+}
+
+bool lop_add_size(size_t *out, size_t a, int64_t b)
+{
+    if (b < 0 || (uint64_t)b > SIZE_MAX - a) return false;
+    *out = a + (size_t)b;
+    return true;
+}
+
+void *lop_array(int64_t count, size_t size, lop_error *err)
+{
+    size_t bytes;
+    if (count < 0) {
+        lop_fail(err, LOP_E_ARG, "%" PRId64 " items asked for", count);
+        return NULL;
+    }
+    void *block = NULL;
+    if (lop_mul_size(&bytes, size, count) && bytes <= SIZE_MAX - 127) {
+        bytes = (bytes + 64) / 64 * 64;         /* never 0; whole lines, so that a block shares none */
+        block = aligned_alloc(64, bytes);
+        if (block) memset(block, 0, bytes);
+    }
+    if (!block) lop_fail(err, LOP_E_MEMORY, "no memory for %" PRId64 " items of %zu bytes", count, size);
+    return block;
+}
+
+void lop_free(void *block) { free(block); }
+
+char *lop_string_n(const char *s, size_t n, lop_error *err)
+{
+    char *copy = n < INT64_MAX ? lop_array((int64_t)n + 1, 1, err) : NULL;
+    if (copy && n > 0) memcpy(copy, s, n);
+    return copy;
+}
+
+char *lop_string(const char *s, lop_error *err) { return lop_string_n(s, strlen(s), err); }
+
+lop_status lop_reserve(void **block, int64_t *capacity, int64_t need, size_t size, lop_error *err)
+{
+    if (*block && need <= *capacity) return LOP_OK;
+    int64_t next = *capacity > 4 ? *capacity : 4;
+    while (next < need) next = next > INT64_MAX / 2 ? need : next * 2;
+    char *grown = lop_array(next, size, err);
+    if (!grown) return LOP_E_MEMORY;
+    if (*block) memcpy(grown, *block, (size_t)*capacity * size);
+    lop_free(*block);
+    *block = grown;
+    *capacity = next;
+    return LOP_OK;
+}
