@@ -18,12 +18,18 @@ endif
 CFLAGS   = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SAN) -ffp-contract=off -fPIC -fvisibility=default
 CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
 
-CORE_SRC := $(sort $(wildcard core/*/*.c))
+# A room is built once all that it stands on is there.
+OPS_THERE  := $(wildcard core/ops/ops.h)
+MAIN_THERE := $(and $(wildcard bindings/c/main.c),$(OPS_THERE))
+CORE_SRC := $(sort $(filter-out $(if $(OPS_THERE),,core/exec/%),$(wildcard core/*/*.c)))
 CORE_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(CORE_SRC))
 BIND_SRC := $(sort $(filter-out bindings/c/main.c,$(wildcard bindings/c/*.c)))
 BIND_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(BIND_SRC))
 MAIN_OBJ := $(OUT)/obj/bindings/c/main.o
 PROTO    := $(OUT)/gen/onnx.pb-c
+PROTO_IN := $(wildcard core/onnx/onnx.proto)
+PROTO_H  := $(if $(PROTO_IN),$(PROTO).h)
+PROTO_O  := $(if $(PROTO_IN),$(OUT)/obj/gen/onnx.pb-c.o)
 LUA_SRC  := $(sort $(wildcard bindings/lua/lop/*.lua bindings/lua/lop/*/*.lua))
 SHARE    := $(OUT)/share/lua/5.4/lop
 LUA_OUT  := $(patsubst bindings/lua/lop/%,$(SHARE)/%,$(LUA_SRC))
@@ -34,7 +40,7 @@ TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
 TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC))
 
 .PHONY: all help test test-c test-lua test-cli test-long bench check install clean lua
-all: $(OUT)/liblop.a $(OUT)/liblop.so $(CORE_SO) $(OUT)/lop lua
+all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
 
 help:
 	@echo "make            build/lop, build/liblop.a, build/liblop.so, build/share/lua/5.4/lop"
@@ -55,15 +61,15 @@ $(OUT)/obj/gen/onnx.pb-c.o: $(PROTO).c
 $(OUT)/obj/%_avx2.o: ISA := -mavx2 -mfma
 $(OUT)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
 $(OUT)/obj/bindings/%.o: CPPFLAGS += $(LUA_CFLAGS)
-$(OUT)/obj/%.o: %.c | $(PROTO).h
+$(OUT)/obj/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(ISA) -MMD -MP -c $< -o $@
 
-$(OUT)/liblop.a: $(CORE_OBJ) $(OUT)/obj/gen/onnx.pb-c.o
+$(OUT)/liblop.a: $(CORE_OBJ) $(PROTO_O)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(OUT)/liblop.so: $(CORE_OBJ) $(OUT)/obj/gen/onnx.pb-c.o
+$(OUT)/liblop.so: $(CORE_OBJ) $(PROTO_O)
 	$(CC) $(SAN) -shared -o $@ $^ $(LIBS)
 
 $(CORE_SO): $(BIND_OBJ) $(OUT)/liblop.a

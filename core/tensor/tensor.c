@@ -43,9 +43,10 @@ lop_status lop_shape_size(const lop_shape *shape, int64_t *size, lop_error *err)
     for (int d = 0; d < shape->ndim; d++) {
         if (shape->dim[d] < 0) return lop_fail(err, LOP_E_SHAPE, "dimension %d is %" PRId64, d, shape->dim[d]);
         if (shape->dim[d] == 0) empty = true;
-        else if (!lop_mul_size(&n, n, shape->dim[d]) || n > INT64_MAX / 16)
-            return lop_fail(err, LOP_E_SHAPE, "a shape of %d dimensions is past any memory", shape->ndim);
     }
+    for (int d = 0; !empty && d < shape->ndim; d++)
+        if (!lop_mul_size(&n, n, shape->dim[d]) || n > INT64_MAX / 16)
+            return lop_fail(err, LOP_E_SHAPE, "a shape of %d dimensions is past any memory", shape->ndim);
     *size = empty ? 0 : (int64_t)n;
     return LOP_OK;
 }
