@@ -128,29 +128,44 @@ void lopL_what(lua_State *L)
     lua_pushstring(L, ar.name ? ar.name : "lop");
 }
 
-static int raise_object(lua_State *L, const char *code, const char *message)
+/* Stack: message, what, where. */
+static int raise_object(lua_State *L, const char *code)
 {
-    luaL_checkstack(L, 12, NULL);
-    lua_pushstring(L, message);         /* a copy first: message may be on a stack that is about to move */
-    const int text = lua_gettop(L);
-    lopL_what(L);
-    lopL_where(L);
+    const int message = lua_gettop(L) - 2;
     lua_createtable(L, 0, 4);
     lua_pushstring(L, code);
     lua_setfield(L, -2, "code");
-    lua_pushvalue(L, text);
+    lua_pushvalue(L, message);
     lua_setfield(L, -2, "message");
-    lua_pushvalue(L, text + 1);
+    lua_pushvalue(L, message + 1);
     lua_setfield(L, -2, "what");
-    lua_pushvalue(L, text + 2);
+    lua_pushvalue(L, message + 2);
     lua_setfield(L, -2, "where");
     luaL_setmetatable(L, LOPL_ERROR);
     return lua_error(L);
 }
 
+static int raise_message(lua_State *L, const char *code, const char *message)
+{
+    luaL_checkstack(L, 12, NULL);
+    lua_pushstring(L, message);
+    lopL_what(L);
+    lopL_where(L);
+    return raise_object(L, code);
+}
+
+int lopL_interrupt(lua_State *L)
+{
+    luaL_checkstack(L, 12, NULL);
+    lua_pushliteral(L, "interrupted");
+    lua_pushliteral(L, "lop");
+    luaL_where(L, 0);
+    return raise_object(L, "interrupted");
+}
+
 int lopL_fail(lua_State *L, const lop_error *err)
 {
-    return raise_object(L, lop_status_name(err->code), err->message);
+    return raise_message(L, lop_status_name(err->code), err->message);
 }
 
 void lopL_check(lua_State *L, lop_status st, const lop_error *err)
@@ -164,7 +179,7 @@ int lopL_failf(lua_State *L, const char *code, const char *format, ...)
     va_start(args, format);
     const char *message = lua_pushvfstring(L, format, args);
     va_end(args);
-    return raise_object(L, code, message);
+    return raise_message(L, code, message);
 }
 
 int lopL_error(lua_State *L, const char *format, ...)

@@ -31,6 +31,8 @@ int lopL_failf(lua_State *L, const char *code, const char *format, ...);
 int lopL_error(lua_State *L, const char *format, ...);
 /* Raises "bad argument #2 to 'sample' (layer: string expected, got number)". */
 int lopL_argerror(lua_State *L, int arg, const char *name, const char *expected);
+/* Raises an error object of code "interrupted", for a hook that runs at Ctrl-C. */
+int lopL_interrupt(lua_State *L);
 /* Pushes "my.lua:12: ", or "" where no function of the user is on the stack. */
 void lopL_where(lua_State *L);
 /* Pushes the name of the function that the user called: "lop.sample", "tensor:reshape". */
@@ -108,5 +110,5 @@ void lopL_progress_check(lua_State *L, const lopL_progress *p, lop_status st, co
 
 int lop_open_system(lua_State *L);              /* files, folders, the terminal, clock and hashes for the Lua half */
 int lop_open_tensor(lua_State *L);
-int lop_open_line(lua_State *L);                /* lines typed into the REPL */
+int lop_open_edit(lua_State *L);                /* lines typed into the REPL */
 #endif

@@ -231,6 +231,7 @@ static const luaL_Reg functions[] = {
 
 int lop_open_system(lua_State *L)
 {
-    luaL_setfuncs(L, functions, 0);
+    luaL_newlib(L, functions);          /* lop.core.system: no part of the API of lop */
+    lua_setfield(L, -2, "system");
     return 1;
 }
