@@ -299,7 +299,9 @@ lop_status lop_groups_find(const lop_graph *g, const lop_shapes *s, lop_groups *
     *out = (lop_groups){.nvalue = g->nvalue};
     search f = {.g = g, .s = s, .q = out, .err = err};
     out->label = lop_array(g->nvalue, sizeof *out->label, err);
-    lop_status st = out->label ? LOP_OK : LOP_E_MEMORY;
+    out->channels = lop_array(g->nvalue, sizeof *out->channels, err);
+    lop_status st = out->label && out->channels ? LOP_OK : LOP_E_MEMORY;
+    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) out->channels[v] = channels_of(&f, v);
     for (int i = 0; st == LOP_OK && i < g->ninput; i++)
         if (!g->value[g->input[i]]->constant.data) st = fresh(&f, g->input[i], -1, -1);
     for (int k = 0; st == LOP_OK && k < g->nnode; k++) st = visit(&f, k);
@@ -328,6 +330,7 @@ void lop_groups_clear(lop_groups *q)
     for (int v = 0; q->label && v < q->nvalue; v++) lop_free(q->label[v]);
     lop_free(q->group);
     lop_free(q->label);
+    lop_free(q->channels);
     lop_free(q->group_of);
     lop_free(q->rank_of);
     *q = (lop_groups){0};

@@ -18,6 +18,7 @@ typedef struct {
     lop_group *group;
     int count;
     int **label;                /* by value: for each channel (index of dimension 1) its class in [0, classes), or NULL */
+    int64_t *channels;          /* by value: size of dimension 1 of an activation, else 0 */
     int *group_of, *rank_of;    /* by class: its group, and its place in it */
     int classes, nvalue;
 } lop_groups;
