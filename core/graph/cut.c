@@ -23,22 +23,36 @@ static int64_t places(const cut *c, const int *label, int64_t n, int64_t *list)
     return touched ? count : -1;
 }
 
-/* Gives node n, in place `slot`, a new initializer: the listed slices of dimension dim of the one it had. */
+static int readers(const lop_graph *g, int v)
+{
+    int count = 0;
+    for (int k = 0; k < g->nnode; k++)
+        for (int i = 0; i < g->node[k]->nin; i++) count += g->node[k]->in[i] == v;
+    for (int i = 0; i < g->noutput; i++) count += g->output[i] == v;
+    return count;
+}
+
+/* Gives node n, in place `slot`, the listed slices of dimension dim of its initializer: under the old name where nobody
+ * else reads that one, else under a name of its own. */
 static lop_status slice(lop_graph *g, lop_node *n, int slot, int dim, const int64_t *list, int64_t count, lop_error *err)
 {
     if (slot >= n->nin || n->in[slot] < 0) return LOP_OK;
-    const lop_value *old = g->value[n->in[slot]];
+    lop_value *old = g->value[n->in[slot]];
     if (!old->constant.data)
         return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): '%s' is computed, an initializer is expected",
                         lop_node_label(g, n), n->op, old->name);
     lop_tensor part;
-    int id;
     lop_status st = lop_tensor_index(&part, &old->constant, dim, list, count, err);
     if (st != LOP_OK) return lop_error_at(err, "node '%s' (%s)", lop_node_label(g, n), n->op);
-    st = lop_graph_add_constant(g, old->name, &part, &id, err);
-    lop_tensor_clear(&part);
-    if (st == LOP_OK) n->in[slot] = id;
-    return st;
+    if (readers(g, n->in[slot]) > 1) {
+        st = lop_graph_add_constant(g, old->name, &part, &n->in[slot], err);
+        lop_tensor_clear(&part);
+        return st;
+    }
+    lop_tensor_clear(&old->constant);
+    old->constant = part;
+    if (old->shaped) old->shape = part.shape;
+    return LOP_OK;
 }
 
 static lop_status cut_conv(lop_graph *g, lop_node *n, const int64_t *out, int64_t nout, const int64_t *in, int64_t nin,
@@ -103,9 +117,8 @@ static lop_status check_list(const lop_groups *q, int which, const int64_t *keep
 /* Shapes that the file declared between inputs and outputs are no longer true. */
 static void forget_shapes(lop_graph *g)
 {
-    bool edge;
     for (int v = 0; v < g->nvalue; v++) {
-        edge = false;
+        bool edge = g->value[v]->constant.data != NULL;
         for (int i = 0; i < g->ninput; i++) edge = edge || g->input[i] == v;
         for (int i = 0; i < g->noutput; i++) edge = edge || g->output[i] == v;
         if (!edge) g->value[v]->shaped = false;
