@@ -1,5 +1,6 @@
-/* core/graph/graph.c - the graph itself: making, copying, sorting, and who reads what. */
+/* core/graph/graph.c - making, copying and looking into a graph. */
 #include "graph/graph_impl.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,20 +10,6 @@ lop_status lop_graph_new(const lop_op_table *ops, lop_graph **out, lop_error *er
     if (!*out) return LOP_E_MEMORY;
     (*out)->ops = ops;
     return LOP_OK;
-}
-
-void graph_node_free(lop_node *n)
-{
-    if (!n) return;
-    for (int i = 0; i < n->nattr; i++) graph_attr_clear(&n->attr[i]);
-    lop_free(n->attr);
-    lop_free(n->name);
-    lop_free(n->op);
-    lop_free(n->domain);
-    lop_free(n->doc);
-    lop_free(n->in);
-    lop_free(n->out);
-    lop_free(n);
 }
 
 static void value_free(lop_value *v)
@@ -38,124 +25,106 @@ static void value_free(lop_value *v)
 void lop_graph_free(lop_graph *g)
 {
     if (!g) return;
-    for (int k = 0; k < g->nnode; k++) graph_node_free(g->node[k]);
-    for (int v = 0; v < g->nvalue; v++) value_free(g->value[v]);
-    for (int i = 0; i < g->nopset; i++) lop_free(g->opset[i].domain);
-    for (int i = 0; i < g->nmeta; i++) {
-        lop_free(g->meta[i].key);
-        lop_free(g->meta[i].value);
+    for (int k = 0; k < g->nnode; k++) lop_node_free(g->node[k]);
+    for (int k = 0; k < g->nvalue; k++) value_free(g->value[k]);
+    for (int k = 0; k < g->nopset; k++) lop_free(g->opset[k].domain);
+    for (int k = 0; k < g->nmeta; k++) {
+        lop_free(g->meta[k].key);
+        lop_free(g->meta[k].value);
     }
-    void *blocks[] = {g->name, g->doc, g->producer, g->producer_version, g->model_domain, g->model_doc, g->opset, g->meta,
-                      g->value, g->node, g->input, g->output, g->extra};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) lop_free(blocks[i]);
+    char *const texts[] = {g->name, g->doc, g->producer, g->producer_version, g->model_domain, g->model_doc};
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) lop_free(texts[k]);
+    void *const blocks[] = {g->node, g->value, g->opset, g->meta, g->input, g->output, g->extra};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) lop_free(blocks[k]);
     lop_free(g);
 }
 
-static char *copy_text(const char *s, lop_status *st, lop_error *err)
-{
-    char *copy = s ? lop_string(s, err) : NULL;
-    if (s && !copy) *st = LOP_E_MEMORY;
-    return copy;
-}
+/* ---- copying ---- */
 
-static int *copy_list(const int *list, int n, lop_status *st, lop_error *err)
+static lop_status value_copy(const lop_value *from, lop_value **out, lop_error *err)
 {
-    int *copy = lop_array(n, sizeof *copy, err);
-    if (!copy) *st = LOP_E_MEMORY;
-    else if (n > 0) memcpy(copy, list, (size_t)n * sizeof *copy);
-    return copy;
-}
-
-static lop_status copy_value(const lop_value *from, lop_value **out, lop_error *err)
-{
-    lop_status st = LOP_OK;
-    lop_value *v = *out = lop_array(1, sizeof *v, err);
+    lop_value *v = lop_array(1, sizeof *v, err);
     if (!v) return LOP_E_MEMORY;
-    *v = (lop_value){.type = from->type, .shaped = from->shaped, .shape = from->shape, .raw_length = from->raw_length};
-    lop_tensor_share(&v->constant, &from->constant);
-    v->name = copy_text(from->name, &st, err);
-    for (int d = 0; d < LOP_MAX_DIMS; d++) v->param[d] = copy_text(from->param[d], &st, err);
-    if (from->raw) v->raw = (uint8_t *)lop_string_n((const char *)from->raw, from->raw_length, err);
-    return from->raw && !v->raw ? LOP_E_MEMORY : st;
+    *v = (lop_value){.type = from->type, .shaped = from->shaped, .shape = from->shape,
+                     .raw_length = from->raw_length};
+    lop_status st = lop_text_copy(&v->name, from->name, err);
+    if (st == LOP_OK) st = lop_bytes_copy(&v->raw, from->raw, from->raw_length, err);
+    for (int d = 0; st == LOP_OK && d < LOP_MAX_DIMS; d++) st = lop_text_copy(&v->param[d], from->param[d], err);
+    if (st == LOP_OK) lop_tensor_share(&v->constant, &from->constant);
+    if (st == LOP_OK) *out = v;
+    else value_free(v);
+    return st;
 }
 
-static lop_status copy_node(const lop_node *from, lop_node **out, lop_error *err)
+static lop_status copy_texts(const lop_graph *from, lop_graph *to, lop_error *err)
 {
+    const char *const source[] = {from->name, from->doc, from->producer, from->producer_version,
+                                  from->model_domain, from->model_doc};
+    char **const target[] = {&to->name, &to->doc, &to->producer, &to->producer_version,
+                             &to->model_domain, &to->model_doc};
+    lop_status st = lop_bytes_copy(&to->extra, from->extra, from->extra_length, err);
+    to->extra_length = from->extra_length;
+    for (size_t k = 0; st == LOP_OK && k < sizeof source / sizeof *source; k++)
+        st = lop_text_copy(target[k], source[k], err);
+    return st;
+}
+
+static lop_status copy_tables(const lop_graph *from, lop_graph *to, lop_error *err)
+{
+    to->opset = lop_array(from->nopset, sizeof *to->opset, err);
+    to->meta = lop_array(from->nmeta, sizeof *to->meta, err);
+    if (!to->opset || !to->meta) return LOP_E_MEMORY;
     lop_status st = LOP_OK;
-    lop_node *n = *out = lop_array(1, sizeof *n, err);
-    if (!n) return LOP_E_MEMORY;
-    n->name = copy_text(from->name, &st, err);
-    n->op = copy_text(from->op, &st, err);
-    n->domain = copy_text(from->domain, &st, err);
-    n->doc = copy_text(from->doc, &st, err);
-    n->in = copy_list(from->in, from->nin, &st, err);
-    n->out = copy_list(from->out, from->nout, &st, err);
-    n->nin = from->nin;
-    n->nout = from->nout;
-    n->attr = lop_array(from->nattr, sizeof *n->attr, err);
-    if (!n->attr) st = LOP_E_MEMORY;
-    for (int i = 0; st == LOP_OK && i < from->nattr; i++) {
-        n->nattr = i + 1;
-        st = graph_attr_copy(&n->attr[i], &from->attr[i], err);
+    for (; st == LOP_OK && to->nopset < from->nopset; to->nopset++) {
+        to->opset[to->nopset].version = from->opset[to->nopset].version;
+        st = lop_text_copy(&to->opset[to->nopset].domain, from->opset[to->nopset].domain, err);
+    }
+    for (; st == LOP_OK && to->nmeta < from->nmeta; to->nmeta++) {
+        lop_pair *p = &to->meta[to->nmeta];
+        st = lop_text_copy(&p->key, from->meta[to->nmeta].key, err);
+        if (st == LOP_OK) st = lop_text_copy(&p->value, from->meta[to->nmeta].value, err);
     }
     return st;
 }
 
-static lop_status copy_header(lop_graph *c, const lop_graph *g, lop_error *err)
+static lop_status copy_network(const lop_graph *from, lop_graph *to, lop_error *err)
 {
+    to->value = lop_array(from->nvalue, sizeof *to->value, err);
+    to->node = lop_array(from->nnode, sizeof *to->node, err);
+    to->input = lop_array(from->ninput, sizeof *to->input, err);
+    to->output = lop_array(from->noutput, sizeof *to->output, err);
+    if (!to->value || !to->node || !to->input || !to->output) return LOP_E_MEMORY;
+    to->value_capacity = from->nvalue;
+    to->node_capacity = from->nnode;
+    to->ninput = from->ninput;
+    to->noutput = from->noutput;
+    for (int k = 0; k < from->ninput; k++) to->input[k] = from->input[k];
+    for (int k = 0; k < from->noutput; k++) to->output[k] = from->output[k];
     lop_status st = LOP_OK;
-    c->ir_version = g->ir_version;
-    c->model_version = g->model_version;
-    c->name = copy_text(g->name, &st, err);
-    c->doc = copy_text(g->doc, &st, err);
-    c->producer = copy_text(g->producer, &st, err);
-    c->producer_version = copy_text(g->producer_version, &st, err);
-    c->model_domain = copy_text(g->model_domain, &st, err);
-    c->model_doc = copy_text(g->model_doc, &st, err);
-    c->input = copy_list(g->input, g->ninput, &st, err);
-    c->output = copy_list(g->output, g->noutput, &st, err);
-    c->ninput = g->ninput;
-    c->noutput = g->noutput;
-    c->opset = lop_array(g->nopset, sizeof *c->opset, err);
-    if (!c->opset) return LOP_E_MEMORY;
-    for (int i = 0; i < g->nopset; i++) {
-        c->opset[i] = (lop_opset){copy_text(g->opset[i].domain, &st, err), g->opset[i].version};
-        c->nopset = i + 1;
-    }
-    for (int i = 0; st == LOP_OK && i < g->nmeta; i++) st = lop_graph_set_meta(c, g->meta[i].key, g->meta[i].value, err);
-    if (g->extra && st == LOP_OK) {
-        c->extra = (uint8_t *)lop_string_n((const char *)g->extra, g->extra_length, err);
-        c->extra_length = g->extra_length;
-        if (!c->extra) st = LOP_E_MEMORY;
-    }
+    for (; st == LOP_OK && to->nvalue < from->nvalue; to->nvalue++)
+        st = value_copy(from->value[to->nvalue], &to->value[to->nvalue], err);
+    for (; st == LOP_OK && to->nnode < from->nnode; to->nnode++)
+        st = lop_node_copy(from->node[to->nnode], &to->node[to->nnode], err);
     return st;
 }
 
 lop_status lop_graph_clone(const lop_graph *g, lop_graph **out, lop_error *err)
 {
-    lop_status st = lop_graph_new(g->ops, out, err);
+    lop_graph *copy;
+    *out = NULL;
+    lop_status st = lop_graph_new(g->ops, &copy, err);
     if (st != LOP_OK) return st;
-    lop_graph *c = *out;
-    st = copy_header(c, g, err);
-    c->value = lop_array(g->nvalue, sizeof *c->value, err);
-    c->node = lop_array(g->nnode, sizeof *c->node, err);
-    if (!c->value || !c->node) st = LOP_E_MEMORY;
-    c->value_capacity = g->nvalue;
-    c->node_capacity = g->nnode;
-    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) {
-        c->nvalue = v + 1;
-        st = copy_value(g->value[v], &c->value[v], err);
-    }
-    for (int k = 0; st == LOP_OK && k < g->nnode; k++) {
-        c->nnode = k + 1;
-        st = copy_node(g->node[k], &c->node[k], err);
-    }
-    if (st != LOP_OK) {
-        lop_graph_free(c);
-        *out = NULL;
-    }
+    copy->ir_version = g->ir_version;
+    copy->model_version = g->model_version;
+    st = copy_texts(g, copy, err);
+    if (st == LOP_OK) st = copy_tables(g, copy, err);
+    if (st == LOP_OK) st = copy_network(g, copy, err);
+    if (st == LOP_OK) *out = copy;
+    else lop_graph_free(copy);
     return st;
 }
+
+/* ---- looking up ---- */
 
 int lop_graph_value(const lop_graph *g, const char *name)
 {
@@ -164,35 +133,115 @@ int lop_graph_value(const lop_graph *g, const char *name)
     return -1;
 }
 
+const char *lop_node_label(const lop_graph *g, const lop_node *n)
+{
+    if (n->name && n->name[0]) return n->name;
+    for (int k = 0; k < n->nout; k++)
+        if (n->out[k] >= 0) return g->value[n->out[k]]->name;
+    return n->op;
+}
+
 int lop_graph_node(const lop_graph *g, const char *name)
 {
     for (int k = 0; k < g->nnode; k++)
-        if (*name && strcmp(g->node[k]->name, name) == 0) return k;
-    for (int k = 0; k < g->nnode; k++)
-        if (strcmp(lop_node_label(g, g->node[k]), name) == 0) return k;
+        if (name[0] && g->node[k]->name && strcmp(g->node[k]->name, name) == 0) return k;
+    for (int k = 0; k < g->nnode; k++) {
+        const lop_node *n = g->node[k];
+        if (n->nout > 0 && n->out[0] >= 0 && strcmp(g->value[n->out[0]]->name, name) == 0) return k;
+    }
     return -1;
 }
 
-const char *lop_node_label(const lop_graph *g, const lop_node *n)
+static bool is_onnx(const char *domain) { return !domain || !domain[0] || strcmp(domain, "ai.onnx") == 0; }
+
+static bool same_domain(const char *a, const char *b)
 {
-    if (*n->name) return n->name;
-    for (int i = 0; i < n->nout; i++)
-        if (n->out[i] >= 0) return g->value[n->out[i]]->name;
-    return "";
+    return is_onnx(a) || is_onnx(b) ? is_onnx(a) && is_onnx(b) : strcmp(a, b) == 0;
+}
+
+int64_t lop_graph_opset(const lop_graph *g, const char *domain)
+{
+    for (int k = 0; k < g->nopset; k++)
+        if (same_domain(g->opset[k].domain, domain)) return g->opset[k].version;
+    return 0;
+}
+
+const lop_op *lop_op_find(const lop_op_table *t, const char *domain, const char *name)
+{
+    if (!t || !name || !is_onnx(domain)) return NULL;
+    for (int low = 0, high = t->count; low < high;) {
+        const int middle = low + (high - low) / 2, order = strcmp(name, t->op[middle].name);
+        if (order == 0) return &t->op[middle];
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return NULL;
+}
+
+const char *lop_graph_meta(const lop_graph *g, const char *key)
+{
+    for (int k = 0; k < g->nmeta; k++)
+        if (strcmp(g->meta[k].key, key) == 0) return g->meta[k].value;
+    return NULL;
+}
+
+/* ---- changing ---- */
+
+static lop_status append_meta(lop_graph *g, const char *key, char *value, lop_error *err)
+{
+    lop_pair *grown = lop_array((int64_t)g->nmeta + 1, sizeof *grown, err);
+    char *name = grown ? lop_string(key, err) : NULL;
+    if (!name) {
+        lop_free(grown);
+        lop_free(value);
+        return LOP_E_MEMORY;
+    }
+    if (g->nmeta > 0) memcpy(grown, g->meta, (size_t)g->nmeta * sizeof *grown);
+    grown[g->nmeta++] = (lop_pair){name, value};
+    lop_free(g->meta);
+    g->meta = grown;
+    return LOP_OK;
+}
+
+lop_status lop_graph_set_meta(lop_graph *g, const char *key, const char *value, lop_error *err)
+{
+    char *copy = lop_string(value, err);
+    if (!copy) return LOP_E_MEMORY;
+    for (int k = 0; k < g->nmeta; k++)
+        if (strcmp(g->meta[k].key, key) == 0) {
+            lop_free(g->meta[k].value);
+            g->meta[k].value = copy;
+            return LOP_OK;
+        }
+    return append_meta(g, key, copy, err);
+}
+
+/* A name that no value has: `base`, or base_1, base_2, ... */
+static char *fresh_name(const lop_graph *g, const char *base, lop_error *err)
+{
+    if (!base || !base[0]) base = "value";
+    if (lop_graph_value(g, base) < 0) return lop_string(base, err);
+    const size_t room = strlen(base) + 16;
+    char *name = lop_array((int64_t)room, 1, err);
+    for (int k = 1; name && k <= g->nvalue; k++) {      /* nvalue names can take nvalue - 1 of these at most */
+        snprintf(name, room, "%s_%d", base, k);
+        if (lop_graph_value(g, name) < 0) break;
+    }
+    return name;
 }
 
 lop_status lop_graph_add_value(lop_graph *g, const char *name, int *id, lop_error *err)
 {
-    char fresh[256];
-    snprintf(fresh, sizeof fresh, "%s", name ? name : "value");
-    if (!name || lop_graph_value(g, name) >= 0)
-        for (int i = 1; lop_graph_value(g, fresh) >= 0; i++) snprintf(fresh, sizeof fresh, "%.200s_%d", name ? name : "value", i);
-    const bool own = !name || lop_graph_value(g, name) >= 0;
-    if (g->nvalue == INT32_MAX) return lop_fail(err, LOP_E_MEMORY, "too many values");
-    lop_status st = lop_reserve((void **)&g->value, &g->value_capacity, g->nvalue + 1, sizeof *g->value, err);
-    lop_value *v = st == LOP_OK ? lop_array(1, sizeof *v, err) : NULL;
-    if (v) v->name = lop_string(own ? fresh : name, err);
-    if (!v || !v->name) {
+    void *block = g->value;
+    *id = -1;
+    if (g->nvalue == INT_MAX) return lop_fail(err, LOP_E_MEMORY, "the graph has %d values, no more fit", g->nvalue);
+    lop_status st = lop_reserve(&block, &g->value_capacity, (int64_t)g->nvalue + 1, sizeof *g->value, err);
+    g->value = block;
+    if (st != LOP_OK) return st;
+    lop_value *v = lop_array(1, sizeof *v, err);
+    if (!v) return LOP_E_MEMORY;
+    v->name = fresh_name(g, name, err);
+    if (!v->name) {
         value_free(v);
         return LOP_E_MEMORY;
     }
@@ -204,28 +253,43 @@ lop_status lop_graph_add_value(lop_graph *g, const char *name, int *id, lop_erro
 lop_status lop_graph_add_constant(lop_graph *g, const char *name, const lop_tensor *c, int *id, lop_error *err)
 {
     lop_status st = lop_graph_add_value(g, name, id, err);
-    if (st == LOP_OK) lop_tensor_share(&g->value[*id]->constant, c);
-    return st;
+    if (st != LOP_OK) return st;
+    lop_tensor_share(&g->value[*id]->constant, c);
+    g->value[*id]->type = c->type;
+    return LOP_OK;
 }
 
-lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *name, const int *in, int nin, const int *out,
-                            int nout, lop_node **node, lop_error *err)
+static lop_node *new_node(const char *op, const char *name, const int *in, int nin, const int *out, int nout,
+                          lop_error *err)
 {
-    lop_status st = at < 0 || at > g->nnode ? lop_fail(err, LOP_E_ARG, "position %d of %d nodes", at, g->nnode) : LOP_OK;
-    if (st == LOP_OK) st = lop_reserve((void **)&g->node, &g->node_capacity, g->nnode + 1, sizeof *g->node, err);
-    lop_node *n = st == LOP_OK ? lop_array(1, sizeof *n, err) : NULL;
-    if (!n) return st == LOP_OK ? LOP_E_MEMORY : st;
-    n->op = copy_text(op, &st, err);
-    n->name = copy_text(name ? name : "", &st, err);
-    n->domain = copy_text("", &st, err);
-    n->in = copy_list(in, nin, &st, err);
-    n->out = copy_list(out, nout, &st, err);
-    n->nin = nin;
-    n->nout = nout;
-    if (st != LOP_OK) {
-        graph_node_free(n);
-        return st;
+    lop_node *n = lop_array(1, sizeof *n, err);
+    if (!n) return NULL;
+    n->name = lop_string(name ? name : "", err);
+    n->op = lop_string(op, err);
+    n->domain = lop_string("", err);
+    n->in = lop_array(nin, sizeof *n->in, err);
+    n->out = lop_array(nout, sizeof *n->out, err);
+    if (!n->name || !n->op || !n->domain || !n->in || !n->out) {
+        lop_node_free(n);
+        return NULL;
     }
+    for (int k = 0; k < nin; k++) n->in[n->nin++] = in[k];
+    for (int k = 0; k < nout; k++) n->out[n->nout++] = out[k];
+    return n;
+}
+
+lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *name, const int *in, int nin,
+                            const int *out, int nout, lop_node **node, lop_error *err)
+{
+    void *block = g->node;
+    if (node) *node = NULL;
+    if (at < 0 || at > g->nnode)
+        return lop_fail(err, LOP_E_ARG, "position %d is not in a graph of %d nodes", at, g->nnode);
+    lop_status st = lop_reserve(&block, &g->node_capacity, (int64_t)g->nnode + 1, sizeof *g->node, err);
+    g->node = block;
+    if (st != LOP_OK) return st;
+    lop_node *n = new_node(op, name, in, nin, out, nout, err);
+    if (!n) return LOP_E_MEMORY;
     memmove(g->node + at + 1, g->node + at, (size_t)(g->nnode - at) * sizeof *g->node);
     g->node[at] = n;
     g->nnode++;
@@ -235,149 +299,7 @@ lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *na
 
 void lop_graph_remove_node(lop_graph *g, int at)
 {
-    graph_node_free(g->node[at]);
+    lop_node_free(g->node[at]);
     g->nnode--;
     memmove(g->node + at, g->node + at + 1, (size_t)(g->nnode - at) * sizeof *g->node);
-}
-
-lop_status lop_graph_prune_dead(lop_graph *g, lop_error *err)
-{
-    bool *live = lop_array(g->nvalue, sizeof *live, err);
-    if (!live) return LOP_E_MEMORY;
-    for (int i = 0; i < g->noutput; i++) live[g->output[i]] = true;
-    for (int k = g->nnode - 1; k >= 0; k--) {
-        const lop_node *n = g->node[k];
-        bool needed = false;
-        for (int i = 0; i < n->nout; i++) needed = needed || (n->out[i] >= 0 && live[n->out[i]]);
-        for (int i = 0; needed && i < n->nin; i++)
-            if (n->in[i] >= 0) live[n->in[i]] = true;
-        if (!needed) lop_graph_remove_node(g, k);
-    }
-    int inputs = 0;
-    for (int i = 0; i < g->ninput; i++) {               /* initializers listed as inputs go with them */
-        const int v = g->input[i];
-        if (live[v] || !g->value[v]->constant.data) g->input[inputs++] = v;
-    }
-    g->ninput = inputs;
-    for (int v = 0; v < g->nvalue; v++)
-        if (!live[v]) lop_tensor_clear(&g->value[v]->constant);
-    lop_free(live);
-    return LOP_OK;
-}
-
-lop_status lop_graph_uses(const lop_graph *g, lop_uses *out, lop_error *err)
-{
-    int64_t reads = 0;
-    for (int k = 0; k < g->nnode; k++) reads += g->node[k]->nin;
-    *out = (lop_uses){.nvalue = g->nvalue};
-    out->producer = lop_array(g->nvalue, sizeof *out->producer, err);
-    out->first = lop_array(g->nvalue + 2, sizeof *out->first, err);
-    out->reader = lop_array(reads, sizeof *out->reader, err);
-    if (!out->producer || !out->first || !out->reader) {
-        lop_uses_free(out);
-        return LOP_E_MEMORY;
-    }
-    for (int v = 0; v < g->nvalue; v++) out->producer[v] = -1;
-    int *end = out->first + 1;          /* counts, then where each value's readers begin, then (once filled) end */
-    for (int k = 0; k < g->nnode; k++) {
-        const lop_node *n = g->node[k];
-        for (int i = 0; i < n->nout; i++)
-            if (n->out[i] >= 0) out->producer[n->out[i]] = k;
-        for (int i = 0; i < n->nin; i++)
-            if (n->in[i] >= 0) end[n->in[i] + 1]++;
-    }
-    for (int v = 1; v <= g->nvalue; v++) end[v] += end[v - 1];
-    for (int k = 0; k < g->nnode; k++)
-        for (int i = 0; i < g->node[k]->nin; i++)
-            if (g->node[k]->in[i] >= 0) out->reader[end[g->node[k]->in[i]]++] = k;
-    return LOP_OK;
-}
-
-void lop_uses_free(lop_uses *u)
-{
-    lop_free(u->producer);
-    lop_free(u->first);
-    lop_free(u->reader);
-    *u = (lop_uses){0};
-}
-
-/* May node n run: is every value it reads an input, an initializer or made already? */
-static bool ready(const lop_node *n, const bool *made)
-{
-    for (int i = 0; i < n->nin; i++)
-        if (n->in[i] >= 0 && !made[n->in[i]]) return false;
-    return true;
-}
-
-lop_status lop_graph_sort(lop_graph *g, lop_error *err)
-{
-    bool *made = lop_array(g->nvalue, sizeof *made, err);
-    lop_node **order = lop_array(g->nnode, sizeof *order, err);
-    lop_status st = made && order ? LOP_OK : LOP_E_MEMORY;
-    int done = 0;
-    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) made[v] = g->value[v]->constant.data != NULL;
-    for (int i = 0; st == LOP_OK && i < g->ninput; i++) made[g->input[i]] = true;
-    for (bool moved = st == LOP_OK; moved && done < g->nnode;) {        /* one pass for a file in order, as most are */
-        moved = false;
-        for (int k = 0; k < g->nnode; k++) {
-            lop_node *n = g->node[k];
-            if (!n || !ready(n, made)) continue;
-            for (int i = 0; i < n->nout; i++)
-                if (n->out[i] >= 0) made[n->out[i]] = true;
-            order[done++] = n;
-            g->node[k] = NULL;
-            moved = true;
-        }
-    }
-    for (int k = 0, at = done; order && k < g->nnode; k++) {
-        if (!g->node[k]) continue;
-        const lop_node *n = g->node[k];
-        for (int i = 0; st == LOP_OK && i < n->nin; i++)
-            if (n->in[i] >= 0 && !made[n->in[i]])
-                st = lop_fail(err, LOP_E_FORMAT, "node '%s' (%s) reads '%s', which nothing makes before it: a cycle, or a gap",
-                              lop_node_label(g, n), n->op, g->value[n->in[i]]->name);
-        order[at++] = g->node[k];
-    }
-    if (order && g->nnode) memcpy(g->node, order, (size_t)g->nnode * sizeof *order);
-    lop_free(made);
-    lop_free(order);
-    return st;
-}
-
-int64_t lop_graph_opset(const lop_graph *g, const char *domain)
-{
-    const char *want = strcmp(domain, "ai.onnx") == 0 ? "" : domain;
-    for (int i = 0; i < g->nopset; i++) {
-        const char *have = strcmp(g->opset[i].domain, "ai.onnx") == 0 ? "" : g->opset[i].domain;
-        if (strcmp(have, want) == 0) return g->opset[i].version;
-    }
-    return 0;
-}
-
-const char *lop_graph_meta(const lop_graph *g, const char *key)
-{
-    for (int i = 0; i < g->nmeta; i++)
-        if (strcmp(g->meta[i].key, key) == 0) return g->meta[i].value;
-    return NULL;
-}
-
-lop_status lop_graph_set_meta(lop_graph *g, const char *key, const char *value, lop_error *err)
-{
-    char *copy = lop_string(value, err);
-    if (!copy) return LOP_E_MEMORY;
-    for (int i = 0; i < g->nmeta; i++)
-        if (strcmp(g->meta[i].key, key) == 0) {
-            lop_free(g->meta[i].value);
-            g->meta[i].value = copy;
-            return LOP_OK;
-        }
-    int64_t capacity = g->nmeta;
-    lop_status st = lop_reserve((void **)&g->meta, &capacity, g->nmeta + 1, sizeof *g->meta, err);
-    char *name = st == LOP_OK ? lop_string(key, err) : NULL;
-    if (!name) {
-        lop_free(copy);
-        return LOP_E_MEMORY;
-    }
-    g->meta[g->nmeta++] = (lop_pair){name, copy};
-    return LOP_OK;
 }

@@ -36,6 +36,8 @@ typedef struct {
     int nin, nout;
     lop_attr *attr;
     int nattr;
+    uint8_t *extra;             /* fields of NodeProto kept byte for byte: overload, metadata_props, ... */
+    size_t extra_length;
 } lop_node;
 
 typedef struct {

@@ -1,0 +1,24 @@
+/* core/onnx/onnx.h - ONNX files to graphs and back.
+ *
+ * What the graph has no words for (functions, subgraphs, node metadata, ...) is kept as bytes and written again. Files
+ * are not trusted: lengths, nesting (64 levels) and every tensor's size are checked before anything is unpacked or
+ * allocated, and external data is read only from inside the model's folder. Different files may be read and written at
+ * once. */
+#ifndef LOP_ONNX_ONNX_H
+#define LOP_ONNX_ONNX_H
+#include "graph/graph.h"
+
+/* Reads a model; ops (borrowed, may be NULL) becomes the graph's table. *out is the caller's to free, NULL on error.
+ * Messages begin with path. NOTFOUND and IO as lop_file_open; FORMAT: no ONNX model, cut off, a tensor's data missing,
+ * nodes that fit no order; UNSUPPORTED: an initializer of strings or more than LOP_MAX_DIMS dimensions, a sparse one. */
+lop_status lop_onnx_load(const char *path, const lop_op_table *ops, lop_graph **out, lop_error *err);
+/* The same from bytes, which may go afterwards. folder: where external data lies; NULL: models that need it are
+ * refused (FORMAT). Messages begin with the thing, not with a path. */
+lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder, const lop_op_table *ops,
+                          lop_graph **out, lop_error *err);
+
+/* Writes g: the file appears whole or not at all. All tensors go into it, as raw data. Equal graphs give equal bytes.
+ * Limited to 2 GiB by protobuf: UNSUPPORTED. Messages begin with path. */
+lop_status lop_onnx_save(const lop_graph *g, const char *path, lop_error *err);
+lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *size, lop_error *err);  /* lop_free */
+#endif

@@ -1,0 +1,19 @@
+/* core/onnx/onnx_impl.h - what the files of this folder share. */
+#ifndef LOP_ONNX_ONNX_IMPL_H
+#define LOP_ONNX_ONNX_IMPL_H
+#include "onnx/onnx.h"
+#include "onnx.pb-c.h"
+
+enum { LOP_ONNX_LEVELS = 64 };          /* of messages within messages; torch's models have 6 */
+
+/* Walks the bytes of a message without allocating: tags, lengths, wire types, nesting. What passes, protobuf-c unpacks
+ * without surprise. FORMAT names the byte and the field. */
+lop_status lop_onnx_check(const uint8_t *bytes, size_t size, const ProtobufCMessageDescriptor *type, lop_error *err);
+/* The tensor of a TensorProto, in memory of its own. Messages begin with `what` ("initializer 'conv1.w'"). */
+lop_status lop_onnx_read_tensor(const Onnx__TensorProto *t, const char *what, const char *folder, lop_tensor *out,
+                                lop_error *err);
+/* Whether lop_tensor can hold it: its type has a size here, and it has no more than LOP_MAX_DIMS dimensions. */
+bool lop_onnx_holds(const Onnx__TensorProto *t);
+/* The bytes of a message; *bytes NULL and *size 0 where it is empty. */
+lop_status lop_onnx_pack(const ProtobufCMessage *m, uint8_t **bytes, size_t *size, lop_error *err);
+#endif
