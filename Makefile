@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 
 LUA_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
 LUA_LIBS   := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
+EDIT_CFLAGS := $(shell pkg-config --exists libedit 2>/dev/null && echo -DLOP_EDIT `pkg-config --cflags libedit`)
+EDIT_LIBS   := $(shell pkg-config --libs libedit 2>/dev/null)
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LIBS := -lprotobuf-c -llapacke -lopenblas -lz -ljpeg -lpng -lpthread -lm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -39,7 +42,7 @@ CORE_SO  := $(OUT)/lib/lua/5.4/lop/core.so
 TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
 TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC))
 
-.PHONY: all help test test-c test-lua test-cli test-long bench check install clean lua
+.PHONY: force all help test test-c test-lua test-cli test-long bench check install clean lua
 all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
 
 help:
@@ -61,6 +64,11 @@ $(OUT)/obj/gen/onnx.pb-c.o: $(PROTO).c
 $(OUT)/obj/%_avx2.o: ISA := -mavx2 -mfma
 $(OUT)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
 $(OUT)/obj/bindings/%.o: CPPFLAGS += $(LUA_CFLAGS)
+$(OUT)/obj/bindings/c/lop_edit.o: CPPFLAGS += $(EDIT_CFLAGS)
+$(OUT)/gen/commit: force
+	@mkdir -p $(@D) && echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
+$(OUT)/obj/bindings/c/lop_core.o: $(OUT)/gen/commit
+$(OUT)/obj/bindings/c/lop_core.o: CPPFLAGS += -DLOP_COMMIT='"$(COMMIT)"'
 $(OUT)/obj/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(ISA) -MMD -MP -c $< -o $@
@@ -74,7 +82,7 @@ $(OUT)/liblop.so: $(CORE_OBJ) $(PROTO_O)
 
 $(CORE_SO): $(BIND_OBJ) $(OUT)/liblop.a
 	@mkdir -p $(@D)
-	$(CC) $(SAN) -shared -o $@ $(BIND_OBJ) -Wl,--whole-archive $(OUT)/liblop.a -Wl,--no-whole-archive $(LIBS)
+	$(CC) $(SAN) -shared -o $@ $(BIND_OBJ) -Wl,--whole-archive $(OUT)/liblop.a -Wl,--no-whole-archive $(EDIT_LIBS) $(LIBS)
 
 $(OUT)/lop: $(MAIN_OBJ) $(BIND_OBJ) $(OUT)/liblop.a
 	$(CC) $(SAN) -rdynamic -o $@ $(MAIN_OBJ) $(BIND_OBJ) $(OUT)/liblop.a $(LUA_LIBS) $(EDIT_LIBS) $(LIBS)

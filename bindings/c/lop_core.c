@@ -161,14 +161,6 @@ static void open_error(lua_State *L)
 
 /* ---- functions ---- */
 
-/* Raises an error object: for the Lua half of lop.
- * ---@param code string     "usage", "arg", "io", ...: names of lop_status, or one of the caller's
- * ---@param message string */
-static int core_fail(lua_State *L)
-{
-    return lopL_failf(L, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
-}
-
 /* ---@param folder string   with a slash at its end: functions of its files are lop's own when an error looks for the user */
 static int core_library(lua_State *L)
 {
@@ -251,7 +243,7 @@ static int core_version(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"fail", core_fail}, {"library", core_library}, {"threads", core_threads}, {"nearest", core_nearest},
+    {"fail", lopL_raise}, {"library", core_library}, {"threads", core_threads}, {"nearest", core_nearest},
     {"interrupted", core_interrupted}, {"version", core_version}, {NULL, NULL}};
 
 int luaopen_lop_core(lua_State *L)

@@ -123,6 +123,11 @@ void lopL_what(lua_State *L)
         return;
     }
     lua_getinfo(L, "fn", &ar);
+    if (lua_tocfunction(L, -1) == lopL_raise) {         /* that is how the Lua half raises, nothing the user called */
+        lua_pop(L, 1);
+        lua_pushliteral(L, "lop");
+        return;
+    }
     if (module_name(L, "lop", 1) || module_name(L, "lop.core", 1) || method_name(L, subject)) return;
     lua_pop(L, 1);
     lua_pushstring(L, ar.name ? ar.name : "lop");
@@ -180,6 +185,14 @@ int lopL_failf(lua_State *L, const char *code, const char *format, ...)
     const char *message = lua_pushvfstring(L, format, args);
     va_end(args);
     return raise_message(L, code, message);
+}
+
+/* Raises an error object: for the Lua half of lop.
+ * ---@param code string     "usage", "arg", "io", ...: names of lop_status, or one of the caller's
+ * ---@param message string */
+int lopL_raise(lua_State *L)
+{
+    return lopL_failf(L, luaL_checkstring(L, 1), "%s", luaL_checkstring(L, 2));
 }
 
 int lopL_error(lua_State *L, const char *format, ...)

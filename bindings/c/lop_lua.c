@@ -205,7 +205,7 @@ lop_shape lopL_shape(lua_State *L, int arg, const char *name)
     if (lua_isinteger(L, arg)) {
         s = (lop_shape){1, {lua_tointeger(L, arg)}};
     } else {
-        if (!lua_istable(L, arg)) lopL_argerror(L, arg, name, "shape (a list of integers)");
+        if (!lua_istable(L, arg)) lopL_argerror(L, arg, name, "list of integers");
         const lua_Unsigned n = lua_rawlen(L, arg);
         if (n > LOP_MAX_DIMS) lopL_error(L, "%s: %I dimensions, at most %d expected", name, (lua_Integer)n, LOP_MAX_DIMS);
         s.ndim = (int)n;

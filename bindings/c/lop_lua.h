@@ -31,6 +31,8 @@ int lopL_failf(lua_State *L, const char *code, const char *format, ...);
 int lopL_error(lua_State *L, const char *format, ...);
 /* Raises "bad argument #2 to 'sample' (layer: string expected, got number)". */
 int lopL_argerror(lua_State *L, int arg, const char *name, const char *expected);
+/* core.fail(code, message): an error object, for the Lua half of lop. */
+int lopL_raise(lua_State *L);
 /* Raises an error object of code "interrupted", for a hook that runs at Ctrl-C. */
 int lopL_interrupt(lua_State *L);
 /* Pushes "my.lua:12: ", or "" where no function of the user is on the stack. */
