@@ -1,0 +1,124 @@
+/* core/graph/cost.c - multiply-adds and parameters, from shapes. */
+#include "graph/graph.h"
+#include <string.h>
+
+/* The role of a node in the count; norms have parameters only. */
+typedef enum { NOTHING, CONV, CONV_TRANSPOSE, GEMM, MATMUL, NORM } role;
+
+static role role_of(const lop_node *n)
+{
+    static const struct { const char *op; role is; } roles[] = {
+        {"Conv", CONV}, {"ConvTranspose", CONV_TRANSPOSE}, {"Gemm", GEMM}, {"MatMul", MATMUL},
+        {"BatchNormalization", NORM}, {"InstanceNormalization", NORM}, {"LayerNormalization", NORM},
+        {"GroupNormalization", NORM}};
+    if (n->domain && n->domain[0] && strcmp(n->domain, "ai.onnx") != 0) return NOTHING;
+    for (size_t k = 0; k < sizeof roles / sizeof *roles; k++)
+        if (strcmp(n->op, roles[k].op) == 0) return roles[k].is;
+    return NOTHING;
+}
+
+static bool counts_macs(role is) { return is != NOTHING && is != NORM; }
+
+/* The inputs that are parameters: weight and bias, or scale and shift; either factor of MatMul. */
+static bool is_parameter(const lop_node *n, role is, int i)
+{
+    if (is == MATMUL) return i <= 1;
+    return is != NOTHING && (i == 1 || i == 2 || (is == GEMM && i == 0)) && i < n->nin;
+}
+
+static lop_status product(const lop_shape *shape, int from, int64_t *total, lop_error *err)
+{
+    for (int d = from; d < shape->ndim; d++) {
+        const int64_t next = shape->dim[d];
+        if (next < 0 || (next > 0 && *total > INT64_MAX / next)) return lop_fail(err, LOP_E_SHAPE, "too many MACs");
+        *total *= next;
+    }
+    return LOP_OK;
+}
+
+static lop_status macs_of(const lop_node *n, const lop_shapes *s, role is, int64_t *macs, lop_error *err)
+{
+    const lop_shape *in = &s->value[n->in[0]].shape, *weight = &s->value[n->in[1]].shape;
+    const lop_shape *out = &s->value[n->out[0]].shape;
+    lop_shape inner = {1, {1}};                         /* what each element summed over */
+    int64_t total = 1;
+    *macs = 0;
+    if (is == GEMM || is == MATMUL) {
+        const bool turned = is == GEMM && lop_node_int(n, "transA", 0) != 0;
+        if (in->ndim < 1 || (turned && in->ndim < 2)) return lop_fail(err, LOP_E_SHAPE, "a factor is a scalar");
+        inner.dim[0] = in->dim[turned ? in->ndim - 2 : in->ndim - 1];
+    }
+    /* Conv sums c / group * taps for each output; ConvTranspose spreads each input over n / group * taps. */
+    lop_status st = product(is == CONV_TRANSPOSE ? in : out, 0, &total, err);
+    if (st == LOP_OK) st = is == GEMM || is == MATMUL ? product(&inner, 0, &total, err) : product(weight, 1, &total, err);
+    if (st == LOP_OK) *macs = total;
+    return st;
+}
+
+/* Where a constant comes from: behind Identity it is the same parameter. */
+static int root_of(const lop_graph *g, const int *producer, int v)
+{
+    for (int step = 0; step < g->nnode && producer[v] >= 0; step++) {
+        const lop_node *n = g->node[producer[v]];
+        if (strcmp(n->op, "Identity") != 0 || n->nin != 1 || n->in[0] < 0) break;
+        v = n->in[0];
+    }
+    return v;
+}
+
+/* counted NULL: all of this node's; else those that no node before had, and marks them. */
+static void add_parameters(const lop_graph *g, const lop_shapes *s, const lop_node *n, const int *producer,
+                           bool *counted, lop_cost *cost)
+{
+    const role is = role_of(n);
+    for (int i = 0; i < n->nin; i++) {
+        if (!is_parameter(n, is, i) || n->in[i] < 0 || !s->value[n->in[i]].data) continue;
+        const int root = counted ? root_of(g, producer, n->in[i]) : 0;
+        if (counted && counted[root]) continue;
+        if (counted) counted[root] = true;
+        cost->params += lop_tensor_size(&s->value[n->in[i]]);
+        cost->bytes += (int64_t)lop_tensor_bytes(&s->value[n->in[i]]);
+    }
+}
+
+static lop_status add_macs(const lop_graph *g, const lop_shapes *s, int node, lop_cost *cost, lop_error *err)
+{
+    const lop_node *n = g->node[node];
+    const role is = role_of(n);
+    int64_t macs = 0;
+    if (!counts_macs(is)) return LOP_OK;
+    lop_status st = LOP_OK;
+    if (n->nin < 2 || n->nout < 1 || n->in[0] < 0 || n->in[1] < 0 || n->out[0] < 0 || !s->known[n->in[0]] ||
+        !s->known[n->in[1]] || !s->known[n->out[0]])
+        st = lop_fail(err, LOP_E_UNSUPPORTED, "its shapes are not known");
+    if (st == LOP_OK) st = macs_of(n, s, is, &macs, err);
+    if (st == LOP_OK && macs > INT64_MAX - cost->macs) st = lop_fail(err, LOP_E_SHAPE, "too many MACs");
+    if (st == LOP_OK) cost->macs += macs;
+    else lop_error_at(err, "node '%s' (%s)", lop_node_label(g, n), n->op);
+    return st;
+}
+
+lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_cost *out, lop_error *err)
+{
+    *out = (lop_cost){0};
+    if (node < 0 || node >= g->nnode)
+        return lop_fail(err, LOP_E_ARG, "node #%d is not in a graph of %d nodes", node, g->nnode);
+    add_parameters(g, s, g->node[node], NULL, NULL, out);
+    return add_macs(g, s, node, out, err);
+}
+
+lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err)
+{
+    lop_uses uses;
+    *out = (lop_cost){0};
+    bool *counted = lop_array(g->nvalue, sizeof *counted, err);
+    if (!counted) return LOP_E_MEMORY;
+    lop_status st = lop_graph_uses(g, &uses, err);
+    for (int k = 0; st == LOP_OK && k < g->nnode; k++) {
+        add_parameters(g, s, g->node[k], uses.producer, counted, out);
+        st = add_macs(g, s, k, out, err);
+    }
+    lop_uses_free(&uses);
+    lop_free(counted);
+    return st;
+}
