@@ -1,0 +1,387 @@
+/* bindings/c/lop_net.c - networks: lop.load and the methods of what it returns. */
+#include "lop_net.h"
+#include "graph/groups.h"
+#include "onnx/onnx.h"
+#include "ops/ops.h"
+#include <string.h>
+
+lop_graph *lopL_checknet(lua_State *L, int arg)
+{
+    lop_graph **g = luaL_testudata(L, arg, LOPL_NET);
+    if (!g) lopL_argerror(L, arg, "net", "lop.net");
+    if (!*g) lopL_error(L, "net: closed");
+    return *g;
+}
+
+static lop_graph **new_net(lua_State *L)
+{
+    lop_graph **g = lua_newuserdatauv(L, sizeof *g, 0);
+    *g = NULL;
+    luaL_setmetatable(L, LOPL_NET);
+    return g;
+}
+
+static int net_gc(lua_State *L)
+{
+    lop_graph **g = luaL_checkudata(L, 1, LOPL_NET);
+    lop_graph_free(*g);
+    *g = NULL;
+    return 0;
+}
+
+/* Owners of what core fills while Lua may raise: closed by the collector, whatever happens. */
+typedef struct { lop_shapes shapes; lop_groups groups; lop_exec *exec; } hold;
+#define NET_HOLD "lop.net.hold"
+
+static int hold_gc(lua_State *L)
+{
+    hold *h = luaL_checkudata(L, 1, NET_HOLD);
+    lop_exec_free(h->exec);
+    h->exec = NULL;
+    lop_groups_clear(&h->groups);
+    lop_shapes_clear(&h->shapes);
+    return 0;
+}
+
+static hold *new_hold(lua_State *L)
+{
+    hold *h = lua_newuserdatauv(L, sizeof *h, 0);
+    *h = (hold){0};
+    luaL_setmetatable(L, NET_HOLD);
+    return h;
+}
+
+/* Pushes a hold with the shapes at one image. */
+static hold *infer(lua_State *L, const lop_graph *g, const lop_shape *inputs)
+{
+    hold *h = new_hold(L);
+    lop_error err;
+    lopL_check(L, lop_graph_infer(g, inputs, &h->shapes, &err), &err);
+    return h;
+}
+
+/* ---@param path string
+ * ---@return lop.net */
+static int net_load(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    lop_graph **g = new_net(L);
+    lop_error err;
+    lopL_check(L, lop_onnx_load(path, lop_ops(), g, &err), &err);
+    return 1;
+}
+
+/* ---@param bytes string     an ONNX file's content
+ * ---@return lop.net */
+static int net_load_bytes(lua_State *L)
+{
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 1, &n);
+    lop_graph **g = new_net(L);
+    lop_error err;
+    lopL_check(L, lop_onnx_parse((const uint8_t *)bytes, n, NULL, lop_ops(), g, &err), &err);
+    return 1;
+}
+
+/* ---@param path string      the file appears whole or not at all */
+static int net_save(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    lop_error err;
+    lopL_check(L, lop_onnx_save(g, luaL_checkstring(L, 2), &err), &err);
+    return 0;
+}
+
+/* ---@return lop.net         shares the weights' memory */
+static int net_clone(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    lop_graph **copy = new_net(L);
+    lop_error err;
+    lopL_check(L, lop_graph_clone(g, copy, &err), &err);
+    return 1;
+}
+
+static int cost(lua_State *L, int which)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const hold *h = infer(L, g, NULL);
+    lop_cost c;
+    lop_error err;
+    lopL_check(L, lop_graph_cost(g, &h->shapes, &c, &err), &err);
+    lua_pushinteger(L, which == 0 ? c.macs : which == 1 ? c.params : c.bytes);
+    return 1;
+}
+
+static int net_macs(lua_State *L) { return cost(L, 0); }
+static int net_params(lua_State *L) { return cost(L, 1); }
+static int net_bytes(lua_State *L) { return cost(L, 2); }
+
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void push_value(lua_State *L, const lop_graph *g, const lop_shapes *s, int v)
+{
+    lua_createtable(L, 0, 3);
+    set_text(L, "name", g->value[v]->name);
+    if (!s->known[v]) return;
+    set_text(L, "type", lop_dtype_name(s->value[v].type));
+    lopL_pushint64s(L, s->value[v].shape.dim, s->value[v].shape.ndim);
+    lua_setfield(L, -2, "shape");
+}
+
+/* Pushes a list of values; those with data of their own left out. */
+static void push_values(lua_State *L, const lop_graph *g, const lop_shapes *s, const int *list, int n, bool constants)
+{
+    int count = 0;
+    lua_newtable(L);
+    for (int i = 0; i < n; i++) {
+        if (list[i] < 0 || (!constants && g->value[list[i]]->constant.data)) continue;
+        push_value(L, g, s, list[i]);
+        lua_rawseti(L, -2, ++count);
+    }
+}
+
+/* ---@return {name: string, type: string, shape: integer[]}[]   for one image */
+static int net_inputs(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const hold *h = infer(L, g, NULL);
+    push_values(L, g, &h->shapes, g->input, g->ninput, false);
+    return 1;
+}
+
+static int net_outputs(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const hold *h = infer(L, g, NULL);
+    push_values(L, g, &h->shapes, g->output, g->noutput, true);
+    return 1;
+}
+
+static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, int k)
+{
+    const lop_node *n = g->node[k];
+    lop_cost c;
+    lop_error err;
+    lua_createtable(L, 0, 10);
+    set_text(L, "name", lop_node_label(g, n));
+    set_text(L, "op", n->op);
+    push_values(L, g, s, n->in, n->nin, true);
+    lua_setfield(L, -2, "inputs");
+    push_values(L, g, s, n->out, n->nout, true);
+    lua_setfield(L, -2, "outputs");
+    const int out = n->nout > 0 ? n->out[0] : -1;
+    if (out >= 0 && s->known[out]) {
+        lopL_pushint64s(L, s->value[out].shape.dim, s->value[out].shape.ndim);
+        lua_setfield(L, -2, "shape");
+    }
+    lua_pushboolean(L, lop_op_find(g->ops, n->domain, n->op) != NULL);
+    lua_setfield(L, -2, "supported");
+    if (lop_node_cost(g, s, k, &c, &err) != LOP_OK) c = (lop_cost){0};
+    lua_pushinteger(L, c.macs);
+    lua_setfield(L, -2, "macs");
+    lua_pushinteger(L, c.params);
+    lua_setfield(L, -2, "params");
+    for (int i = 1; i <= 2; i++) {
+        if (n->nin <= i || n->in[i] < 0 || !s->value[n->in[i]].data) continue;
+        lopL_pushtensor(L, &s->value[n->in[i]]);
+        lua_setfield(L, -2, i == 1 ? "weight" : "bias");
+    }
+}
+
+/* ---@return table[]  every node, in order: name, op, inputs, outputs, shape, macs, params, supported, weight, bias */
+static int net_layers(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const hold *h = infer(L, g, NULL);
+    lua_createtable(L, g->nnode, 0);
+    for (int k = 0; k < g->nnode; k++) {
+        push_layer(L, g, &h->shapes, k);
+        lua_rawseti(L, -2, k + 1);
+    }
+    return 1;
+}
+
+/* ---@param name string
+ * ---@return table           as in net:layers() */
+static int net_layer(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const int k = lop_graph_node(g, name);
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    const hold *h = infer(L, g, NULL);
+    push_layer(L, g, &h->shapes, k);
+    return 1;
+}
+
+static void push_nodes(lua_State *L, const lop_graph *g, const char *key, const int *list, int n)
+{
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        lua_pushstring(L, lop_node_label(g, g->node[list[i]]));
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, key);
+}
+
+static hold *find_groups(lua_State *L, const lop_graph *g)
+{
+    hold *h = infer(L, g, NULL);
+    lop_error err;
+    lopL_check(L, lop_groups_find(g, &h->shapes, &h->groups, &err), &err);
+    return h;
+}
+
+/* ---@return table[]  channels that are cut together: name, width, producers, consumers, prunable, reason */
+static int net_groups(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const hold *h = find_groups(L, g);
+    lua_createtable(L, h->groups.count, 0);
+    for (int i = 0; i < h->groups.count; i++) {
+        const lop_group *p = &h->groups.group[i];
+        lua_createtable(L, 0, 6);
+        set_text(L, "name", p->name);
+        set_text(L, "reason", p->reason);
+        push_nodes(L, g, "producers", p->producer, p->nproducer);
+        push_nodes(L, g, "consumers", p->consumer, p->nconsumer);
+        lua_pushinteger(L, p->width);
+        lua_setfield(L, -2, "width");
+        lua_pushboolean(L, p->prunable);
+        lua_setfield(L, -2, "prunable");
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+/* Keeps the listed channels (from 1) of a group, in place.
+ * ---@param group string     its name
+ * ---@param keep integer[]   ascending */
+static int net_cut(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const hold *h = find_groups(L, g);
+    int which = 0;
+    while (which < h->groups.count && strcmp(h->groups.group[which].name, name) != 0) which++;
+    if (which == h->groups.count) return lopL_failf(L, "notfound", "no group '%s': net:groups() lists them", name);
+    int64_t count;
+    const int64_t *keep = lopL_channels(L, 3, "keep", h->groups.group[which].width, &count);
+    lop_error err;
+    lopL_check(L, lop_graph_cut(g, &h->groups, which, keep, count, &err), &err);
+    return 0;
+}
+
+/* Folds batch normalisation into the convolutions before it, in place.
+ * ---@return integer count */
+static int net_fold_bn(lua_State *L)
+{
+    int count = 0;
+    lop_error err;
+    lopL_check(L, lop_graph_fold_bn(lopL_checknet(L, 1), &count, &err), &err);
+    lua_pushinteger(L, count);
+    return 1;
+}
+
+/* ---@param key string
+ * ---@param value string?    sets it
+ * ---@return string?         metadata_props of the file */
+static int net_meta(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *key = luaL_checkstring(L, 2);
+    lop_error err;
+    if (!lua_isnoneornil(L, 3)) lopL_check(L, lop_graph_set_meta(g, key, luaL_checkstring(L, 3), &err), &err);
+    lua_pushstring(L, lop_graph_meta(g, key));
+    return 1;
+}
+
+enum { MOST = 64 };             /* inputs and outputs of a call */
+
+/* The values named in options.want, or the graph's outputs. */
+static int wanted(lua_State *L, const lop_graph *g, int list[MOST])
+{
+    int n = 0;
+    if (lopL_getoption(L, lua_gettop(L), "want") != LUA_TTABLE) {
+        for (; n < g->noutput && n < MOST; n++) list[n] = g->output[n];
+        return n;
+    }
+    for (; n < MOST && lua_rawgeti(L, -1, n + 1) == LUA_TSTRING; n++) {
+        list[n] = lop_graph_value(g, lua_tostring(L, -1));
+        if (list[n] < 0) return lopL_failf(L, "notfound", "want: no value '%s'", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    return n;
+}
+
+/* ---@param x lop.tensor     float32, one per input of the net
+ * ---@param opts {want: string[]}?
+ * ---@return lop.tensor ...  the outputs, or the values wanted */
+static int net_forward(lua_State *L)
+{
+    static const char *const keys[] = {"want", NULL};
+    const lop_graph *g = lopL_checknet(L, 1);
+    lop_tensor in[MOST], out[MOST];
+    lop_shape one[MOST];
+    int list[MOST], nin = 0;
+    for (; nin < MOST && lopL_testtensor(L, nin + 2); nin++) {
+        in[nin] = *lopL_testtensor(L, nin + 2);         /* a view: the argument stays on the stack */
+        one[nin] = in[nin].shape;
+        if (one[nin].ndim > 0) one[nin].dim[0] = 1;
+    }
+    int need = 0;
+    for (int i = 0; i < g->ninput; i++) need += !g->value[g->input[i]]->constant.data;
+    if (nin != need) return lopL_error(L, "%d tensors given, the net has %d inputs", nin, need);
+    lua_settop(L, nin + 2);
+    lopL_checkoptions(L, nin + 2, keys);
+    const int n = wanted(L, g, list);
+    hold *h = infer(L, g, one);
+    lop_error err;
+    lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
+    if (!lop_exec_per_image(h->exec)) {                 /* images meet: planned for the whole input */
+        for (int i = 0; i < nin; i++) one[i] = in[i].shape;
+        h = infer(L, g, one);
+        lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
+    }
+    luaL_checkstack(L, n, NULL);
+    lop_tensor *slot[MOST];
+    for (int i = 0; i < n; i++) slot[i] = lopL_newtensor(L);
+    lopL_check(L, lop_exec_run(h->exec, lopL_team(L), in, out, &err), &err);
+    for (int i = 0; i < n; i++) *slot[i] = out[i];
+    return n;
+}
+
+static int net_tostring(lua_State *L)
+{
+    lop_graph **g = luaL_checkudata(L, 1, LOPL_NET);
+    if (*g) lua_pushfstring(L, "lop.net (%d nodes)", (*g)->nnode);
+    else lua_pushliteral(L, "lop.net (closed)");
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
+    {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", net_groups},
+    {"cut", net_cut}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"load", net_load}, {"load_bytes", net_load_bytes}, {NULL, NULL}};
+
+int lop_open_net(lua_State *L)
+{
+    luaL_newmetatable(L, NET_HOLD);
+    lua_pushcfunction(L, hold_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+    luaL_newmetatable(L, LOPL_NET);
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+    return 1;
+}
