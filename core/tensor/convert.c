@@ -1,5 +1,5 @@
-/* core/tensor/convert.c - elements of any type as double, and back. float16: IEEE 754 binary16; bfloat16: the upper half
- * of a binary32; both rounded to nearest, ties to even. */
+/* core/tensor/convert.c - elements of any type as double, and back. float16: IEEE 754 binary16; bfloat16: the upper
+ * half of a binary32; both rounded to nearest, ties to even. */
 #include "tensor/tensor.h"
 #include <math.h>
 #include <string.h>

@@ -149,13 +149,15 @@ static lop_status check_dim(const lop_tensor *t, int dim, lop_error *err)
 /* Elements before and behind dimension dim: outer runs of dim[dim] slices of `inner` bytes. */
 static void around(const lop_tensor *t, int dim, int64_t *outer, size_t *inner)
 {
-    *outer = 1;
-    *inner = lop_dtype_size(t->type);
+    *outer = lop_tensor_size(t) > 0 ? 1 : 0;    /* beside a dimension of 0 the others may be past any product */
+    *inner = (size_t)*outer * lop_dtype_size(t->type);
+    if (*outer == 0) return;
     for (int d = 0; d < dim; d++) *outer *= t->shape.dim[d];
     for (int d = dim + 1; d < t->shape.ndim; d++) *inner *= (size_t)t->shape.dim[d];
 }
 
-lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, const int64_t *list, int64_t count, lop_error *err)
+lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, const int64_t *list, int64_t count,
+                            lop_error *err)
 {
     lop_status st = check_dim(from, dim, err);
     if (st != LOP_OK) return st;
@@ -177,7 +179,8 @@ lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, con
     return LOP_OK;
 }
 
-lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, int64_t first, int64_t count, lop_error *err)
+lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, int64_t first, int64_t count,
+                             lop_error *err)
 {
     lop_status st = check_dim(from, dim, err);
     if (st != LOP_OK) return st;
@@ -198,8 +201,8 @@ lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, in
     shape.dim[dim] = count;
     st = lop_tensor_init(to, from->type, &shape, err);
     for (int64_t o = 0; st == LOP_OK && o < outer; o++)
-        memcpy((char *)to->data + (size_t)(o * count) * inner, (const char *)from->data + (size_t)(o * size + first) * inner,
-               (size_t)count * inner);
+        memcpy((char *)to->data + (size_t)(o * count) * inner,
+               (const char *)from->data + (size_t)(o * size + first) * inner, (size_t)count * inner);
     return st;
 }
 
@@ -219,10 +222,11 @@ static lop_status expect(const lop_tensor *t, lop_dtype type, const char *name, 
     char came[96], want[96];
     int64_t at;
     if (t->type != type || !t->data)
-        return lop_fail(err, LOP_E_ARG, "%s: %s given, %s expected", name, lop_dtype_name(t->type), lop_dtype_name(type));
+        return lop_fail(err, LOP_E_ARG, "%s: %s given, %s expected", name, lop_dtype_name(t->type),
+                        lop_dtype_name(type));
     if (!lop_shape_equal(&t->shape, &shape))
-        return lop_fail(err, LOP_E_SHAPE, "%s: shape %s given, %s expected", name, lop_shape_text(&t->shape, came, sizeof came),
-                        lop_shape_text(&shape, want, sizeof want));
+        return lop_fail(err, LOP_E_SHAPE, "%s: shape %s given, %s expected", name,
+                        lop_shape_text(&t->shape, came, sizeof came), lop_shape_text(&shape, want, sizeof want));
     if (!lop_tensor_finite(t, &at))
         return lop_fail(err, LOP_E_NUMERIC, "%s: entry #%" PRId64 " is %g", name, at, lop_tensor_get(t, at));
     return LOP_OK;
