@@ -107,7 +107,8 @@ lop_status lop_progress_step(const lop_progress *p, const char *what, int64_t do
 typedef struct { uint32_t h[8]; uint64_t length; uint8_t block[64]; } lop_sha256;
 void lop_sha256_init(lop_sha256 *s);
 void lop_sha256_add(lop_sha256 *s, const void *bytes, size_t n);
-void lop_sha256_hex(lop_sha256 *s, char hex[65]);       /* ends the sum; lower case, NUL-terminated */
+void lop_sha256_end(lop_sha256 *s, uint8_t digest[32]); /* ends the sum */
+void lop_sha256_hex(lop_sha256 *s, char hex[65]);       /* the same, as lower case text, NUL-terminated */
 
 /* ---- files (base/file.c) ---- */
 

@@ -20,7 +20,7 @@ lop_status lop_file_open(const char *path, lop_file *out, lop_error *err)
 {
     *out = (lop_file){0};
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a pipe is refused, not waited for */
     if (fd < 0) return io_fail(err, path);
     lop_status st = LOP_OK;
     if (fstat(fd, &info) != 0) st = io_fail(err, path);

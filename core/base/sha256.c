@@ -57,7 +57,7 @@ void lop_sha256_add(lop_sha256 *s, const void *bytes, size_t n)
     }
 }
 
-void lop_sha256_hex(lop_sha256 *s, char hex[65])
+void lop_sha256_end(lop_sha256 *s, uint8_t digest[32])
 {
     static const uint8_t pad[64] = {0x80};
     uint8_t length[8];
@@ -65,5 +65,12 @@ void lop_sha256_hex(lop_sha256 *s, char hex[65])
     for (int i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
     lop_sha256_add(s, pad, 64 - (size_t)((s->length + 8) % 64));
     lop_sha256_add(s, length, 8);
-    for (int i = 0; i < 8; i++) snprintf(hex + 8 * i, 9, "%08" PRIx32, s->h[i]);
+    for (int i = 0; i < 32; i++) digest[i] = (uint8_t)(s->h[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void lop_sha256_hex(lop_sha256 *s, char hex[65])
+{
+    uint8_t digest[32];
+    lop_sha256_end(s, digest);
+    for (int i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }

@@ -40,8 +40,8 @@ double lop_dot(int64_t n, const double *x, const double *y)
 static lop_status check(const char *what, int64_t rows, int64_t columns, int64_t ld, lop_error *err)
 {
     if (rows >= 0 && columns >= 0 && ld >= columns && rows <= INT_MAX && ld <= INT_MAX) return LOP_OK;
-    return lop_fail(err, LOP_E_ARG, "%s: %" PRId64 " x %" PRId64 " with rows %" PRId64 " apart: 0 to %d expected, and rows "
-                    "apart by their length at least", what, rows, columns, ld, INT_MAX);
+    return lop_fail(err, LOP_E_ARG, "%s: %" PRId64 " x %" PRId64 " with rows %" PRId64 " apart: 0 to %d expected, and "
+                    "rows apart by their length at least", what, rows, columns, ld, INT_MAX);
 }
 
 /* Of all rows, or of the upper triangle's part of them. */
@@ -110,8 +110,8 @@ lop_status lop_cholesky_solve(int64_t n, const double *u, int64_t ldu, int64_t c
     if (st != LOP_OK || n == 0 || count == 0) return st;
     static const CBLAS_TRANSPOSE order[2] = {CblasTrans, CblasNoTrans};
     for (int i = 0; i < 2; i++)
-        cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, order[i], CblasNonUnit, (int)n, (int)count, 1.0, u, (int)ldu, b,
-                    (int)ldb);
+        cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, order[i], CblasNonUnit, (int)n, (int)count, 1.0, u, (int)ldu,
+                    b, (int)ldb);
     return LOP_OK;
 }
 

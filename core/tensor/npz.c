@@ -53,12 +53,18 @@ static lop_status find_wide_end(const lop_file *f, size_t end, directory *d, lop
     return LOP_OK;
 }
 
+/* The end record, with its comment within the file. */
+static bool ends_at(const lop_file *f, size_t at)
+{
+    return get(f->bytes + at, 4) == 0x06054b50 && get(f->bytes + at + 20, 2) <= f->size - END - at;
+}
+
 static lop_status find_directory(const lop_file *f, directory *d, lop_error *err)
 {
     const size_t last = f->size < END ? 0 : f->size - END, first = last > 65535 ? last - 65535 : 0;
     size_t end = last;
-    while (end > first && get(f->bytes + end, 4) != 0x06054b50) end--;
-    if (f->size < END || get(f->bytes + end, 4) != 0x06054b50)
+    while (end > first && !ends_at(f, end)) end--;
+    if (f->size < END || !ends_at(f, end))
         return broken(err, "no end record: not an .npz file, or cut off");
     const uint8_t *p = f->bytes + end;
     *d = (directory){get(p + 10, 2), get(p + 16, 4), get(p + 12, 4)};

@@ -121,17 +121,20 @@ lop_status lop_tensor_copy(lop_tensor *to, const lop_tensor *from, lop_error *er
 lop_status lop_tensor_reshape(lop_tensor *to, const lop_tensor *from, const lop_shape *shape, lop_error *err)
 {
     lop_shape next = *shape;
-    int64_t known = 1, size = lop_tensor_size(from), total;
+    int64_t size = lop_tensor_size(from), total;
     int open = -1;
     char a[96], b[96];
-    for (int d = 0; d < next.ndim; d++) {
-        if (next.dim[d] != -1) { known *= next.dim[d]; continue; }
+    for (int d = 0; d < next.ndim && d < LOP_MAX_DIMS; d++) {
+        if (next.dim[d] != -1) continue;
         if (open >= 0) return lop_fail(err, LOP_E_SHAPE, "reshape: two dimensions are -1, one at most expected");
-        open = d;
+        next.dim[open = d] = 1;
     }
-    if (open >= 0 && known > 0) next.dim[open] = size / known;
     lop_status st = lop_shape_size(&next, &total, err);
     if (st != LOP_OK) return st;
+    if (open >= 0 && total > 0) {
+        next.dim[open] = size / total;
+        total *= next.dim[open];
+    }
     if (total != size)
         return lop_fail(err, LOP_E_SHAPE, "reshape: %s has %" PRId64 " elements, %s has not",
                         lop_shape_text(&from->shape, a, sizeof a), size, lop_shape_text(shape, b, sizeof b));
@@ -164,7 +167,8 @@ lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, con
     const int64_t size = from->shape.dim[dim];
     for (int64_t i = 0; i < count; i++)
         if (list[i] < 0 || list[i] >= size)
-            return lop_fail(err, LOP_E_ARG, "index %" PRId64 " of dimension %d, which has %" PRId64, list[i], dim, size);
+            return lop_fail(err, LOP_E_ARG, "index %" PRId64 " of dimension %d, which has %" PRId64, list[i], dim,
+                            size);
     lop_shape shape = from->shape;
     shape.dim[dim] = count;
     st = lop_tensor_init(to, from->type, &shape, err);
@@ -186,8 +190,8 @@ lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, in
     if (st != LOP_OK) return st;
     const int64_t size = from->shape.dim[dim];
     if (first < 0 || count < 0 || first > size || count > size - first)
-        return lop_fail(err, LOP_E_ARG, "elements %" PRId64 " to %" PRId64 " of dimension %d, which has %" PRId64, first,
-                        first + count, dim, size);
+        return lop_fail(err, LOP_E_ARG, "%" PRId64 " elements from %" PRId64 " on of dimension %d, which has %" PRId64,
+                        count, first, dim, size);
     int64_t outer;
     size_t inner;
     around(from, dim, &outer, &inner);
