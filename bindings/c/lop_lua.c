@@ -39,35 +39,39 @@ static int least3(int a, int b, int c)
 }
 
 enum { WORD = 64 };             /* longer words are compared by their first letters */
+typedef struct { int insert, drop, replace, swap; } prices;
 
-/* Edits (insert, delete, replace, swap two neighbours) from a to b: Damerau and Levenshtein, restricted. */
-static int edits(const char *a, const char *b)
+/* The cheapest way from a to b by inserting, dropping, replacing a letter, and swapping two neighbours. */
+static int edits(const char *a, const char *b, prices p)
 {
     int row[3][WORD + 1];
     const int na = (int)strnlen(a, WORD), nb = (int)strnlen(b, WORD);
-    for (int j = 0; j <= nb; j++) row[0][j] = j;
+    for (int j = 0; j <= nb; j++) row[0][j] = j * p.insert;
     for (int i = 1; i <= na; i++) {
         int *now = row[i % 3];
         const int *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
-        now[0] = i;
+        now[0] = i * p.drop;
         for (int j = 1; j <= nb; j++) {
-            now[j] = least3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < now[j])
-                now[j] = before[j - 2] + 1;
+            const int same = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : p.replace);
+            now[j] = least3(last[j] + p.drop, now[j - 1] + p.insert, same);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + p.swap < now[j])
+                now[j] = before[j - 2] + p.swap;
         }
     }
     return row[na % 3][nb];
 }
 
+/* Half of the letters must agree. Of those words, letters left out cost least: who types sped means speedup, not seed. */
 const char *lopL_nearest(const char *word, const char *const *words)
 {
     const char *best = NULL;
-    int least = WORD;
+    int least = INT32_MAX;
     for (; *words; words++) {
-        const int n = edits(word, *words);
         const size_t a = strnlen(word, WORD), b = strnlen(*words, WORD);
-        if (n < least && 2 * (size_t)n <= (a > b ? a : b)) {
-            least = n;
+        if (2 * (size_t)edits(word, *words, (prices){1, 1, 1, 1}) > (a > b ? a : b)) continue;
+        const int cost = edits(word, *words, (prices){.insert = 1, .drop = 3, .replace = 4, .swap = 2});
+        if (cost < least) {
+            least = cost;
             best = *words;
         }
     }

@@ -85,13 +85,13 @@ end
 ---@return string? message
 ---@return boolean? incomplete       more lines could complete it
 function repl.compile(text)
-  local chunk = load("return " .. text:gsub("^%s*=", ""), "=stdin")
+  local expression, expected = load("return " .. text:gsub("^%s*=", ""), "=stdin")
+  if expression then return expression end
+  local chunk, message = load(text, "=stdin")
   if chunk then return chunk end
-  local message
-  chunk, message = load(text, "=stdin")
-  if chunk then return chunk end
-  if text:match("^%s*=") then message = select(2, load("return " .. text:gsub("^%s*=", ""), "=stdin")) end
-  return nil, message, is_incomplete(message)
+  local as_expression = is_incomplete(expected)
+  if text:match("^%s*=") or as_expression then message = expected end
+  return nil, message, as_expression or is_incomplete(message)
 end
 
 local function show(...)
@@ -130,22 +130,32 @@ local function is_exit(text)
   return (word == "exit" or word == "quit") and _G[word] == nil
 end
 
-local function loop(read, remember)
-  local failed = false
+-- Reads and runs chunks until the end; false where one failed.
+local function run_chunks(read, remember)
+  local fine = true
   while true do
     local text, chunk, message = read_chunk(read)
-    if text and is_exit(text) then return failed end
-    if text == nil then
-      if not core.interrupted(true) then return failed end
-    elseif text:match("%S") then
+    if text == nil or is_exit(text) then return fine end
+    if text:match("%S") then
       remember(text)
-      if chunk then failed = not evaluate(chunk) or failed
+      if chunk then fine = evaluate(chunk) and fine
       else
         io.stderr:write(message, "\n")
-        failed = true
+        fine = false
       end
       core.interrupted(true)            -- a Ctrl-C ended that chunk and not the session
     end
+  end
+end
+
+-- The same on a terminal, where Ctrl-C drops the line that is being typed.
+local function session(read, remember)
+  while true do
+    local ok, e = pcall(run_chunks, read, remember)
+    if ok and not core.interrupted(true) then return end
+    if not ok and not (type(e) == "table" and e.code == "interrupted") then error(e, 0) end
+    core.interrupted(true)
+    io.stdout:write("\n")
   end
 end
 
@@ -169,7 +179,7 @@ local function on_terminal()
   io.stdout:write(("lop %s, %s. help() lists what there is, Ctrl-D ends.\n"):format(core.version().version, _VERSION))
   io.stdout:flush()
   local last
-  loop(function(first) return edit.read(first and "> " or ">> ") end, function(text)
+  session(function(first) return edit.read(first and "> " or ">> ") end, function(text)
     local line = text:gsub("\n", " ")
     if edit.remember and line ~= last then
       last = line
@@ -181,7 +191,7 @@ local function on_terminal()
 end
 
 local function from_pipe()
-  return loop(function() return io.stdin:read("l") end, function() end) and 1 or 0
+  return run_chunks(function() return io.stdin:read("l") end, function() end) and 0 or 1
 end
 
 --- Runs a session on stdin.
