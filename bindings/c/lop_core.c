@@ -1,6 +1,7 @@
 /* bindings/c/lop_core.c - luaopen_lop_core: the module lop.core, and what one state of Lua holds once: the thread team
  * and the count of tensor bytes since the last collection. */
 #include "kernel/kernel.h"
+#include "linalg/linalg.h"
 #include "lop_lua.h"
 #include <cblas.h>
 #include <string.h>
@@ -250,7 +251,7 @@ static const luaL_Reg functions[] = {
 int luaopen_lop_core(lua_State *L)
 {
     luaL_checkversion(L);
-    openblas_set_num_threads(1);        /* sums that are split by a thread count would change with it */
+    lop_blas_single_thread();           /* sums that are split by a thread count would change with it */
     open_hold(L);
     open_error(L);
     luaL_newlib(L, functions);
