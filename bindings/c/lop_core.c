@@ -11,6 +11,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_system,
     lop_open_tensor,
     lop_open_net,
+    lop_open_bench,
     lop_open_edit,
 };
 
@@ -220,7 +221,7 @@ static int core_version(lua_State *L)
 {
     lop_cpu best;
     lop_error err;
-    lopL_check(L, lop_cpu_best(&best, &err), &err);
+    if (lop_cpu_best(&best, &err) != LOP_OK) return lopL_failf(L, "usage", "%s", err.message);     /* LOP_CPU is wrong */
     lua_createtable(L, 0, 7);
     lua_pushliteral(L, LOP_VERSION);
     lua_setfield(L, -2, "version");

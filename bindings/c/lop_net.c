@@ -1,6 +1,5 @@
 /* bindings/c/lop_net.c - networks: lop.load and the methods of what it returns. */
 #include "lop_net.h"
-#include "graph/groups.h"
 #include "onnx/onnx.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -29,13 +28,11 @@ static int net_gc(lua_State *L)
     return 0;
 }
 
-/* Owners of what core fills while Lua may raise: closed by the collector, whatever happens. */
-typedef struct { lop_shapes shapes; lop_groups groups; lop_exec *exec; } hold;
 #define NET_HOLD "lop.net.hold"
 
 static int hold_gc(lua_State *L)
 {
-    hold *h = luaL_checkudata(L, 1, NET_HOLD);
+    lopL_work *h = luaL_checkudata(L, 1, NET_HOLD);
     lop_exec_free(h->exec);
     h->exec = NULL;
     lop_groups_clear(&h->groups);
@@ -43,18 +40,17 @@ static int hold_gc(lua_State *L)
     return 0;
 }
 
-static hold *new_hold(lua_State *L)
+static lopL_work *new_hold(lua_State *L)
 {
-    hold *h = lua_newuserdatauv(L, sizeof *h, 0);
-    *h = (hold){0};
+    lopL_work *h = lua_newuserdatauv(L, sizeof *h, 0);
+    *h = (lopL_work){0};
     luaL_setmetatable(L, NET_HOLD);
     return h;
 }
 
-/* Pushes a hold with the shapes at one image. */
-static hold *infer(lua_State *L, const lop_graph *g, const lop_shape *inputs)
+lopL_work *lopL_infer(lua_State *L, const lop_graph *g, const lop_shape *inputs)
 {
-    hold *h = new_hold(L);
+    lopL_work *h = new_hold(L);
     lop_error err;
     lopL_check(L, lop_graph_infer(g, inputs, &h->shapes, &err), &err);
     return h;
@@ -105,7 +101,7 @@ static int net_clone(lua_State *L)
 static int cost(lua_State *L, int which)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    const hold *h = infer(L, g, NULL);
+    const lopL_work *h = lopL_infer(L, g, NULL);
     lop_cost c;
     lop_error err;
     lopL_check(L, lop_graph_cost(g, &h->shapes, &c, &err), &err);
@@ -149,7 +145,7 @@ static void push_values(lua_State *L, const lop_graph *g, const lop_shapes *s, c
 static int net_inputs(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    const hold *h = infer(L, g, NULL);
+    const lopL_work *h = lopL_infer(L, g, NULL);
     push_values(L, g, &h->shapes, g->input, g->ninput, false);
     return 1;
 }
@@ -157,7 +153,7 @@ static int net_inputs(lua_State *L)
 static int net_outputs(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    const hold *h = infer(L, g, NULL);
+    const lopL_work *h = lopL_infer(L, g, NULL);
     push_values(L, g, &h->shapes, g->output, g->noutput, true);
     return 1;
 }
@@ -197,7 +193,7 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
 static int net_layers(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    const hold *h = infer(L, g, NULL);
+    const lopL_work *h = lopL_infer(L, g, NULL);
     lua_createtable(L, g->nnode, 0);
     for (int k = 0; k < g->nnode; k++) {
         push_layer(L, g, &h->shapes, k);
@@ -214,7 +210,7 @@ static int net_layer(lua_State *L)
     const char *name = luaL_checkstring(L, 2);
     const int k = lop_graph_node(g, name);
     if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
-    const hold *h = infer(L, g, NULL);
+    const lopL_work *h = lopL_infer(L, g, NULL);
     push_layer(L, g, &h->shapes, k);
     return 1;
 }
@@ -229,9 +225,9 @@ static void push_nodes(lua_State *L, const lop_graph *g, const char *key, const 
     lua_setfield(L, -2, key);
 }
 
-static hold *find_groups(lua_State *L, const lop_graph *g)
+static lopL_work *find_groups(lua_State *L, const lop_graph *g)
 {
-    hold *h = infer(L, g, NULL);
+    lopL_work *h = lopL_infer(L, g, NULL);
     lop_error err;
     lopL_check(L, lop_groups_find(g, &h->shapes, &h->groups, &err), &err);
     return h;
@@ -241,7 +237,7 @@ static hold *find_groups(lua_State *L, const lop_graph *g)
 static int net_groups(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    const hold *h = find_groups(L, g);
+    const lopL_work *h = find_groups(L, g);
     lua_createtable(L, h->groups.count, 0);
     for (int i = 0; i < h->groups.count; i++) {
         const lop_group *p = &h->groups.group[i];
@@ -266,7 +262,7 @@ static int net_cut(lua_State *L)
 {
     lop_graph *g = lopL_checknet(L, 1);
     const char *name = luaL_checkstring(L, 2);
-    const hold *h = find_groups(L, g);
+    const lopL_work *h = find_groups(L, g);
     int which = 0;
     while (which < h->groups.count && strcmp(h->groups.group[which].name, name) != 0) which++;
     if (which == h->groups.count) return lopL_failf(L, "notfound", "no group '%s': net:groups() lists them", name);
@@ -340,12 +336,12 @@ static int net_forward(lua_State *L)
     lua_settop(L, nin + 2);
     lopL_checkoptions(L, nin + 2, keys);
     const int n = wanted(L, g, list);
-    hold *h = infer(L, g, one);
+    lopL_work *h = lopL_infer(L, g, one);
     lop_error err;
     lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
     if (!lop_exec_per_image(h->exec)) {                 /* images meet: planned for the whole input */
         for (int i = 0; i < nin; i++) one[i] = in[i].shape;
-        h = infer(L, g, one);
+        h = lopL_infer(L, g, one);
         lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
     }
     luaL_checkstack(L, n, NULL);

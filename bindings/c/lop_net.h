@@ -2,9 +2,15 @@
 #ifndef LOP_NET_H
 #define LOP_NET_H
 #include "exec/exec.h"
+#include "graph/groups.h"
 #include "lop_lua.h"
 
 #define LOPL_NET "lop.net"
 
 lop_graph *lopL_checknet(lua_State *L, int arg);        /* not closed */
+
+/* Owners of what core fills while Lua may raise: cleared by the collector, whatever happens. */
+typedef struct { lop_shapes shapes; lop_groups groups; lop_exec *exec; } lopL_work;
+/* Pushes a lopL_work with g's shapes for these input sizes (NULL: one image). */
+lopL_work *lopL_infer(lua_State *L, const lop_graph *g, const lop_shape *inputs);
 #endif
