@@ -1,120 +1,100 @@
-/* core/kernel/conv.c - convolution of one image, filter by filter: the input is copied into a padded image once, then
- * each tap adds a run of it, times its weight, to a row of outputs. The inner loop has no branch and is left to the
- * compiler to vectorise. The products are rounded before they are added, in (channel, row tap, column tap) order. */
-#include "kernel/kernel.h"
+/* core/kernel/conv.c - running a plan on one image: the padded copy, then all tiles. */
+#include "kernel/kernel_impl.h"
 #include <math.h>
 #include <string.h>
 
-struct lop_conv_plan {
-    lop_conv conv;
-    int64_t h, w;               /* of the padded image */
-    float *weight;              /* as given */
-    size_t bytes;
-};
-
-lop_status lop_conv_plan_new(const lop_conv *conv, const float *w, lop_cpu cpu, lop_conv_plan **out, lop_error *err)
+/* Rows r of this plane are rows first + r of the phase. */
+static void copy_plane(const lop_conv_call *c, const float *x, const lop_conv_phase *py, const lop_conv_phase *px, float *to)
 {
-    *out = NULL;
-    if (!lop_cpu_runs(cpu)) return lop_fail(err, LOP_E_ARG, "path %s is not in this build", lop_cpu_name(cpu));
-    lop_conv_plan *p = lop_array(1, sizeof *p, err);
-    if (!p) return LOP_E_MEMORY;
-    const int64_t size = conv->n * (conv->c / conv->group) * conv->kh * conv->kw;
-    p->conv = *conv;
-    p->h = conv->h + conv->pad[0] + conv->pad[2];
-    p->w = conv->w + conv->pad[1] + conv->pad[3];
-    p->bytes = (size_t)size * sizeof *w;
-    p->weight = lop_array(size, sizeof *w, err);
-    if (!p->weight) {
-        lop_conv_plan_free(p);
-        return LOP_E_MEMORY;
+    const lop_conv_plan *p = c->plan;
+    const lop_conv *v = &p->conv;
+    const int64_t rows = c->band + p->rows.reach;
+    int64_t begin = py->lead - c->first, end = py->end - c->first;
+    begin = begin < 0 ? 0 : begin > rows ? rows : begin;
+    end = end < begin ? begin : end > rows ? rows : end;
+    if (px->end == px->lead) end = begin;
+    memset(to, 0, (size_t)(begin * p->row) * sizeof *to);
+    if (end > begin) {
+        const int64_t y0 = (c->first + begin) * v->stride[0] + py->phase - v->pad[0];
+        const int64_t x0 = px->lead * v->stride[1] + px->phase - v->pad[1];
+        const lop_conv_rows r = {.rows = end - begin, .n = px->end - px->lead, .lead = px->lead, .step = v->stride[1],
+            .x = x + y0 * v->w + x0, .xrow = v->stride[0] * v->w, .y = to + begin * p->row, .yrow = p->row};
+        p->isa->copy(&r);
     }
-    memcpy(p->weight, w, p->bytes);
-    *out = p;
-    return LOP_OK;
+    memset(to + end * p->row, 0, (size_t)(p->plane - end * p->row) * sizeof *to);
 }
 
-void lop_conv_plan_free(lop_conv_plan *p)
+void lop_conv_copy(const lop_conv_call *c, int64_t channel, float *to)
 {
-    if (!p) return;
-    lop_free(p->weight);
-    lop_free(p);
+    const lop_conv_plan *p = c->plan;
+    const float *x = c->x + channel * p->conv.h * p->conv.w;
+    for (int64_t y = 0; y < p->rows.phases; y++)
+        for (int64_t i = 0; i < p->cols.phases; i++, to += p->plane)
+            copy_plane(c, x, p->rows.phase + y, p->cols.phase + i, to);
 }
 
-size_t lop_conv_plan_bytes(const lop_conv_plan *p) { return p->bytes; }
-
-size_t lop_conv_scratch(const lop_conv_plan *p) { return (size_t)(p->conv.c * p->h * p->w) * sizeof(float); }
-
-typedef struct {
-    const lop_conv_plan *p;
-    const float *x;
-    const lop_epilogue *e;
-    float *padded, *y;
-} work;
-
-static void pad_channel(void *context, int64_t channel, int worker)
+void lop_conv_panels(const lop_conv_call *c, const float *base, int64_t group, int64_t tile, int64_t first, int64_t end)
 {
-    const work *k = context;
-    const lop_conv *c = &k->p->conv;
-    float *to = k->padded + channel * k->p->h * k->p->w;
+    const lop_conv_plan *p = c->plan;
+    const lop_epilogue *e = c->epilogue;
+    const int64_t n = p->conv.n / p->conv.group, plane = p->conv.oh * p->conv.ow;
+    const int64_t from = p->vectors * tile / p->tiles, to = p->vectors * (tile + 1) / p->tiles;
+    lop_conv_tile t = {.base = base, .off = p->off, .taps = p->taps, .vectors = (int)(to - from), .gap = p->gap,
+        .vector = p->vector + from, .limit = c->band * p->conv.ow, .plane = plane,
+        .low = e->act == LOP_ACT_NONE ? -INFINITY : e->act == LOP_ACT_RELU ? 0.0f : e->low,
+        .high = e->act == LOP_ACT_CLIP ? e->high : INFINITY};
+    if (t.vector->dst >= t.limit) return;       /* past the last, shorter band */
+    for (int64_t i = first; i < end; i++) {
+        const int64_t filter = group * n + n * i / p->panels;
+        const int64_t at = filter * plane + c->first * p->conv.ow;
+        t.filters = (int)(n * (i + 1) / p->panels - n * i / p->panels);
+        t.w = p->pack + filter * p->taps;
+        t.bias = e->bias ? e->bias + filter : NULL;
+        t.add = e->add ? e->add + at : NULL;
+        t.y = c->y + at;
+        p->isa->tile(&t);
+    }
+}
+
+static void copy_chunk(void *context, int64_t chunk, int worker)
+{
     (void)worker;
-    memset(to, 0, (size_t)(k->p->h * k->p->w) * sizeof *to);
-    for (int64_t r = 0; r < c->h; r++)
-        memcpy(to + (r + c->pad[0]) * k->p->w + c->pad[1], k->x + (channel * c->h + r) * c->w, (size_t)c->w * sizeof *to);
+    const lop_conv_call *c = context;
+    lop_conv_copy(c, chunk, c->scratch + chunk * c->plan->channel);
 }
 
-static void add_tap(int64_t n, float w, const float *restrict x, int64_t stride, float *restrict y)
+/* Tiles go round inside a block of panels, whose weights stay in cache. */
+static void tile_chunk(void *context, int64_t chunk, int worker)
 {
-    if (stride == 1)
-        for (int64_t i = 0; i < n; i++) y[i] += w * x[i];
-    else
-        for (int64_t i = 0; i < n; i++) y[i] += w * x[i * stride];
-}
-
-static void finish(const lop_epilogue *e, float bias, const float *add, int64_t n, float *y)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float v = y[i] + bias;
-        if (add) v += add[i];
-        if (e->act == LOP_ACT_RELU) v = v > 0.0f ? v : 0.0f;
-        if (e->act == LOP_ACT_CLIP) v = fminf(fmaxf(v, e->low), e->high);
-        y[i] = v;
-    }
-}
-
-static void one_row(const work *k, const float *w, int64_t first, int64_t channels, int64_t r, float *y)
-{
-    const lop_conv *c = &k->p->conv;
-    for (int64_t ch = 0; ch < channels; ch++)
-        for (int64_t ky = 0; ky < c->kh; ky++) {
-            const float *x = k->padded + ((first + ch) * k->p->h + r * c->stride[0] + ky * c->dilation[0]) * k->p->w;
-            for (int64_t kx = 0; kx < c->kw; kx++) add_tap(c->ow, *w++, x + kx * c->dilation[1], c->stride[1], y);
-        }
-}
-
-enum { ROW = 2048 };            /* floats on the stack for a row that must not be overwritten yet: add may be y */
-
-static void run_filter(void *context, int64_t filter, int worker)
-{
-    const work *k = context;
-    const lop_conv *c = &k->p->conv;
-    const int64_t channels = c->c / c->group, first = filter / (c->n / c->group) * channels;
-    const float *w = k->p->weight + filter * channels * c->kh * c->kw;
     (void)worker;
-    for (int64_t r = 0; r < c->oh; r++) {
-        float row[ROW];
-        float *y = k->y + (filter * c->oh + r) * c->ow;
-        const float *add = k->e->add ? k->e->add + (filter * c->oh + r) * c->ow : NULL;
-        float *sum = c->ow <= ROW ? row : y;
-        memset(sum, 0, (size_t)c->ow * sizeof *sum);
-        one_row(k, w, first, channels, r, sum);
-        finish(k->e, k->e->bias ? k->e->bias[filter] : 0.0f, add, c->ow, sum);
-        if (sum != y) memcpy(y, sum, (size_t)c->ow * sizeof *y);
-    }
+    const lop_conv_call *c = context;
+    const lop_conv_plan *p = c->plan;
+    const int64_t first = chunk / p->tiles * c->block;
+    const int64_t end = first + c->block < p->panels ? first + c->block : p->panels;
+    lop_conv_panels(c, p->direct ? c->x : c->scratch, 0, chunk % p->tiles, first, end);
+}
+
+/* Several chunks for each thread, if there are so many panels. */
+static int64_t block_for(const lop_conv_plan *p, int threads)
+{
+    int64_t block = p->block < p->panels ? p->block : p->panels;
+    while (threads > 1 && block > 1 && (p->panels + block - 1) / block * p->tiles < 4 * threads) block = (block + 1) / 2;
+    return block;
 }
 
 void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team, float *y)
 {
-    work k = {p, x, e, scratch, y};
-    lop_team_run(team, p->conv.c, pad_channel, &k);
-    lop_team_run(team, p->conv.n, run_filter, &k);
+    lop_conv_call c = {.plan = p, .x = x, .epilogue = e, .scratch = scratch, .y = y};
+    if (p->conv.group > 1) {
+        c.band = p->conv.oh;
+        lop_conv_groups(&c, team);
+        return;
+    }
+    c.block = block_for(p, lop_team_threads(team));
+    const int64_t chunks = (p->panels + c.block - 1) / c.block * p->tiles;
+    for (c.first = 0; c.first < p->conv.oh; c.first += p->band) {
+        c.band = p->conv.oh - c.first < p->band ? p->conv.oh - c.first : p->band;
+        if (!p->direct) lop_team_run(team, p->conv.c, copy_chunk, &c);
+        lop_team_run(team, chunks, tile_chunk, &c);
+    }
 }
