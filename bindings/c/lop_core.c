@@ -256,6 +256,8 @@ int luaopen_lop_core(lua_State *L)
     open_hold(L);
     open_error(L);
     luaL_newlib(L, functions);
+    lua_pushliteral(L, "lop " LOP_VERSION);
+    lua_setfield(L, -2, "_VERSION");
     for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) modules[i](L);
     return 1;
 }

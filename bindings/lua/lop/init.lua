@@ -8,7 +8,7 @@ core.library(folder)                    -- errors name the script's line, not on
 
 local hidden = {library = true, nearest = true, interrupted = true, fail = true}
 
-local lop = {_VERSION = "lop " .. core.version().version}
+local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do
   if type(value) == "function" and not hidden[name] then lop[name] = value end
 end
