@@ -139,6 +139,7 @@ lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y
     gathering g;
     lop_status st = check(s, x, y, window, &g, err);
     if (st != LOP_OK) return st;
+    if (per_image < 1) return lop_fail(err, LOP_E_ARG, "%" PRId64 " positions an image: 1 or more expected", per_image);
     const int64_t images = x->shape.dim[0], outputs = g.oh * g.ow, most = per_image < outputs ? per_image : outputs;
     const int64_t rows = LOP_SAMPLE_IMAGES * most, block = rows < LOP_STATS_BLOCK ? rows : LOP_STATS_BLOCK;
     g.X = lop_array(block, (size_t)s->p * sizeof *g.X, err);

@@ -31,6 +31,20 @@ typedef struct { int64_t c, taps, n; double rows; lop_tensor gram, cross, energy
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err);
 void lop_centred_clear(lop_centred *q);
 
+/* ---- the normal equations of a kept set (sample/normal.c): the method's page 2, least squares ---- */
+
+/* Filters (n, c, ...), `taps` entries a channel, float32 or float64, turned: out (c taps, n), a row a tap. */
+lop_status lop_weight_rows(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, double *out, lop_error *err);
+/* dead (c taps): 1 for a tap of (almost) no centred energy, Gc_tt <= 1e-12 of the largest or <= 1e-10 of what it has
+ * uncentred. A channel whose taps are all dead is dead: the intercept carries it. */
+void lop_centred_dead(const lop_centred *q, uint8_t *dead);
+/* N D_i of each channel: the mean centred energy of its taps. */
+double lop_centred_power(const lop_centred *q, int64_t channel);
+/* M = Gc_SS + ridge N D (count taps square) and R = Bc_S + ridge N D W0_S (count taps, n), S the taps of the channels
+ * listed, in that order; W0 as lop_weight_rows gives it. A dead tap stands alone, M_tt = 1, R_t = 0. M or R may be NULL. */
+void lop_normal_fill(const lop_centred *q, const double *W0, const uint8_t *dead, const int64_t *channel, int64_t count,
+                     double ridge, double *M, double *R);
+
 /* ---- positions, patches, targets (sample/patch.c) ---- */
 
 typedef struct {                /* where a consumer's filters look; as ONNX Conv */

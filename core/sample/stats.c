@@ -2,14 +2,14 @@
  * then exact) and summed by tiles of G and B: a tile belongs to one worker and takes its row blocks in order, so the
  * bytes do not depend on the team. */
 #include "sample/sample_impl.h"
-#include <cblas.h>
+#include "linalg/linalg.h"
 
 enum { TILE = 128, CHECK_ROWS = 64 };
 
 lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err)
 {
     *out = NULL;
-    /* A dimension must fit BLAS's int; then no product of two of them leaves an int64_t. */
+    /* A dimension must fit BLAS's int, so that no tile's product can be refused; then no product of two of them leaves an int64_t. */
     if (c < 1 || taps < 1 || n < 1 || c > INT32_MAX / taps - 1 || n > INT32_MAX)
         return lop_fail(err, LOP_E_ARG, "statistics of %" PRId64 " channels, %" PRId64 " taps, %" PRId64
                         " filters: each at least 1, channels * taps and filters below 2^31", c, taps, n);
@@ -113,24 +113,22 @@ static void gram_tile(const adding *a, int64_t ti, int64_t tj)
 {
     const int64_t p = a->s->p, m = p + 1, i = ti * TILE, j = tj * TILE;
     double *G = a->s->gram + i * m + j;
-    const int rows = (int)a->rows, wide = (int)part(tj, p), high = (int)part(ti, p);
+    const int64_t high = part(ti, p);
     if (ti != tj) {
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, high, wide, rows, 1.0, a->X + i, (int)p, a->X + j, (int)p, 1.0,
-                    G, (int)m);
+        lop_gemm(true, false, high, part(tj, p), a->rows, 1.0, a->X + i, p, a->X + j, p, 1.0, G, m, NULL);
         return;
     }
-    cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, high, rows, 1.0, a->X + i, (int)p, 1.0, G, (int)m);
-    for (int r = 0; r < rows; r++)      /* the column of the constant 1 */
+    lop_syrk(true, high, a->rows, 1.0, a->X + i, p, 1.0, G, m, NULL);
+    for (int64_t r = 0; r < a->rows; r++)      /* the column of the constant 1 */
         for (int64_t k = i; k < i + high; k++) a->s->gram[k * m + p] += a->X[r * p + k];
 }
 
 static void cross_tile(const adding *a, int64_t ti, int64_t tj)
 {
     const int64_t p = a->s->p, n = a->s->n, i = ti * TILE, j = tj * TILE;
-    const int rows = (int)a->rows, wide = (int)part(tj, n), high = (int)part(ti, p);
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, high, wide, rows, 1.0, a->X + i, (int)p, a->Y + j, (int)n, 1.0,
-                a->s->cross + i * n + j, (int)n);
-    for (int r = 0; ti == 0 && r < rows; r++)
+    const int64_t wide = part(tj, n);
+    lop_gemm(true, false, part(ti, p), wide, a->rows, 1.0, a->X + i, p, a->Y + j, n, 1.0, a->s->cross + i * n + j, n, NULL);
+    for (int64_t r = 0; ti == 0 && r < a->rows; r++)
         for (int64_t k = j; k < j + wide; k++) {
             const double y = a->Y[r * n + k];
             a->s->cross[p * n + k] += y;

@@ -147,7 +147,7 @@ T_TEST(what_does_not_fit_is_named)
     t_ok(lop_stats_new(3, 6, 4, &s, &err), err);
     ((float *)t.x.data)[3 * 42 + 5] = NAN;
     t_fails(lop_sample_add(s, &t.x, &t.y, &v, 0, 0, 0, 99, NULL, &err), LOP_E_NUMERIC, err, "images up to #2: row #");
-    t_fails(lop_sample_add(s, &t.x, &t.y, &v, 0, 0, 0, 0, NULL, &err), LOP_E_ARG, err, "0 an image");
+    t_fails(lop_sample_add(s, &t.x, &t.y, &v, 0, 0, 0, 0, NULL, &err), LOP_E_ARG, err, "0 positions an image");
     lop_stats_free(s);
     lop_tensor_clear(&t.x);
     lop_tensor_clear(&t.y);
