@@ -71,10 +71,15 @@ static tile_function *const tiles[LOP_TILE_FILTERS][LOP_TILE_VECTORS] = {TILES(T
 #define PAIR_ENTRY(m, n) [(m) - 1][(n) - 1] = pair_##m##_##n,
 PAIRS(PAIR_FUNCTION)
 static tile_function *const pairs[LOP_TILE_FILTERS][LOP_TILE_VECTORS] = {PAIRS(PAIR_ENTRY)};
-#define TILE_OF(t) ((t)->gap ? pairs : tiles)[(t)->filters - 1][(t)->vectors - 1]
-#else
-#define TILE_OF(t) tiles[(t)->filters - 1][(t)->vectors - 1]
 #endif
+
+static tile_function *tile_of(const lop_conv_tile *t)
+{
+#ifdef PAIRS
+    if (t->gap) return pairs[t->filters - 1][t->vectors - 1];
+#endif
+    return tiles[t->filters - 1][t->vectors - 1];
+}
 
 /* y = act(sum + bias [+ add]) for one vector of each filter; n < 0: a whole one. */
 ALWAYS void finish_column(const lop_conv_tile *t, const lop_conv_vector *v, const float *sum, const int n)
@@ -98,7 +103,7 @@ ALWAYS void finish_column(const lop_conv_tile *t, const lop_conv_vector *v, cons
 static void tile(const lop_conv_tile *t)
 {
     float sum[LOP_TILE_FILTERS * LOP_TILE_VECTORS * V_WIDTH] __attribute__((aligned(64)));
-    TILE_OF(t)(t, sum);
+    tile_of(t)(t, sum);
     for (int j = 0; j < t->vectors; j++) {
         const lop_conv_vector *v = t->vector + j;
         const int64_t left = t->limit - v->dst;
