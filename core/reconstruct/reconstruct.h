@@ -1,0 +1,40 @@
+/* core/reconstruct/reconstruct.h - a consumer's new weights on the channels that are kept, from sums: He et al., ICCV 2017,
+ * eq. 4, with a free intercept and a ridge toward the original weights. The target y is what the sums saw, all of it (the
+ * original bias included where it was): the new bias replaces the old one. */
+#ifndef LOP_RECONSTRUCT_RECONSTRUCT_H
+#define LOP_RECONSTRUCT_RECONSTRUCT_H
+#include "sample/sample.h"
+
+typedef enum {
+    LOP_RECONSTRUCT_LEAST_SQUARES,      /* min |y - W^T x - bias|^2 + ridge N <W - W0, D (W - W0)> */
+    LOP_RECONSTRUCT_SCALE,              /* W_i = beta_i W0_i, beta by the same least squares */
+    LOP_RECONSTRUCT_NONE                /* W = W0: only the bias is new */
+} lop_reconstruct_method;
+/* "least-squares", "scale", "none". ARG lists them. */
+lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *out, lop_error *err);
+
+enum { LOP_RIDGE_AUTO = -1 };
+typedef struct {
+    lop_reconstruct_method method;
+    double ridge;               /* rho >= 0, or LOP_RIDGE_AUTO: of 0, 1e-7, 1e-6 ... 1e-1 the one of least held-out error;
+                                 * without held-out sums 1e-5, or the next that can be solved */
+    const float *bias;          /* (n): this bias stays and W is solved for it; NULL: a free intercept */
+} lop_reconstruct_options;
+
+typedef struct {
+    lop_tensor weight, bias;    /* float32: (n, count, further dimensions as the original's), (n) */
+    double error, held_error;   /* relative to the target's centred energy; held_error is NaN without held-out sums */
+    double ridge;               /* the one taken; 0 for NONE */
+} lop_reconstruction;
+
+/* weight: the original filters (n, c, ...), float32 or float64; channel: kept, ascending, 1 to c of them. held: sums of
+ * other images, of the same sizes, or NULL; their error is taken uncentred, with the bias as it is. options NULL:
+ * least squares, automatic ridge. Dead taps keep their original weights. ARG, SHAPE, MEMORY; NUMERIC: singular at this
+ * ridge. On error out is empty. */
+lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const int64_t *channel,
+                           int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out, lop_error *err);
+void lop_reconstruction_clear(lop_reconstruction *r);
+/* Relative error, on any sums, of weights (n, count, ...) and bias (n) as lop_reconstruct returns them, or any others. */
+lop_status lop_reconstruct_error(lop_stats *s, const lop_tensor *weight, const lop_tensor *bias, const int64_t *channel,
+                                 int64_t count, double *error, lop_error *err);
+#endif
