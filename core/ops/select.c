@@ -1,0 +1,52 @@
+/* core/ops/select.c - by truth: Where, Not. */
+#include "ops/ops_impl.h"
+#include <string.h>
+
+lop_status ops_where_shape(const lop_op_call *call, lop_error *err)
+{
+    lop_status st = ops_need(call, 3, 3, err);
+    if (st != LOP_OK) return st;
+    if (call->in[0]->type != LOP_BOOL || call->in[1]->type != call->in[2]->type)
+        return lop_fail(err, LOP_E_SHAPE, "%s ? %s : %s", lop_dtype_name(call->in[0]->type),
+                        lop_dtype_name(call->in[1]->type), lop_dtype_name(call->in[2]->type));
+    lop_shape y = call->in[0]->shape;
+    for (int i = 1; st == LOP_OK && i < 3; i++) st = ops_broadcast(&y, &call->in[i]->shape, &y, err);
+    return st == LOP_OK ? ops_set(call, 0, call->in[1]->type, &y, err) : st;
+}
+
+lop_status ops_where_forward(const lop_op_call *call, lop_error *err)
+{
+    const lop_shape *s = &call->out[0].shape;
+    const size_t item = lop_dtype_size(call->out[0].type);
+    const bool *condition = call->in[0]->data;
+    int64_t step[3][LOP_MAX_DIMS];
+    (void)err;
+    for (int i = 0; i < 3; i++) ops_broadcast_strides(&call->in[i]->shape, s, step[i]);
+    for (int64_t k = 0; k < lop_tensor_size(&call->out[0]); k++) {
+        int64_t rest = k, at[3] = {0};
+        for (int d = s->ndim - 1; d >= 0; d--) {
+            for (int i = 0; i < 3; i++) at[i] += rest % s->dim[d] * step[i][d];
+            rest /= s->dim[d];
+        }
+        const int from = condition[at[0]] ? 1 : 2;
+        memcpy((char *)call->out[0].data + (size_t)k * item, (const char *)call->in[from]->data + (size_t)at[from] * item, item);
+    }
+    return LOP_OK;
+}
+
+lop_status ops_not_shape(const lop_op_call *call, lop_error *err)
+{
+    lop_status st = ops_need(call, 1, 1, err);
+    if (st == LOP_OK && call->in[0]->type != LOP_BOOL)
+        return lop_fail(err, LOP_E_SHAPE, "%s, bool expected", lop_dtype_name(call->in[0]->type));
+    return st == LOP_OK ? ops_set(call, 0, LOP_BOOL, &call->in[0]->shape, err) : st;
+}
+
+lop_status ops_not_forward(const lop_op_call *call, lop_error *err)
+{
+    const bool *x = call->in[0]->data;
+    bool *y = call->out[0].data;
+    (void)err;
+    for (int64_t i = 0; i < lop_tensor_size(call->in[0]); i++) y[i] = !x[i];
+    return LOP_OK;
+}
