@@ -50,34 +50,23 @@ static lop_status macs_of(const lop_node *n, const lop_shapes *s, role is, int64
     }
     /* Conv sums c / group * taps for each output; ConvTranspose spreads each input over n / group * taps. */
     lop_status st = product(is == CONV_TRANSPOSE ? in : out, 0, &total, err);
-    if (st == LOP_OK) st = is == GEMM || is == MATMUL ? product(&inner, 0, &total, err) : product(weight, 1, &total, err);
+    const bool matrix = is == GEMM || is == MATMUL;
+    if (st == LOP_OK) st = product(matrix ? &inner : weight, matrix ? 0 : 1, &total, err);
     if (st == LOP_OK) *macs = total;
     return st;
 }
 
-/* Where a constant comes from: behind Identity it is the same parameter. */
-static int root_of(const lop_graph *g, const int *producer, int v)
-{
-    for (int step = 0; step < g->nnode && producer[v] >= 0; step++) {
-        const lop_node *n = g->node[producer[v]];
-        if (strcmp(n->op, "Identity") != 0 || n->nin != 1 || n->in[0] < 0) break;
-        v = n->in[0];
-    }
-    return v;
-}
-
-/* counted NULL: all of this node's; else those that no node before had, and marks them. */
-static void add_parameters(const lop_graph *g, const lop_shapes *s, const lop_node *n, const int *producer,
-                           bool *counted, lop_cost *cost)
+/* counted NULL: all of this node's; else those that no node before had, by value, and marks them. What Identity gives
+ * is a value of its own: it can be trained and cut apart from its source. */
+static void add_parameters(const lop_shapes *s, const lop_node *n, bool *counted, lop_cost *cost)
 {
     const role is = role_of(n);
     for (int i = 0; i < n->nin; i++) {
-        if (!is_parameter(n, is, i) || n->in[i] < 0 || !s->value[n->in[i]].data) continue;
-        const int root = counted ? root_of(g, producer, n->in[i]) : 0;
-        if (counted && counted[root]) continue;
-        if (counted) counted[root] = true;
-        cost->params += lop_tensor_size(&s->value[n->in[i]]);
-        cost->bytes += (int64_t)lop_tensor_bytes(&s->value[n->in[i]]);
+        const int v = n->in[i];
+        if (!is_parameter(n, is, i) || v < 0 || !s->value[v].data || (counted && counted[v])) continue;
+        if (counted) counted[v] = true;
+        cost->params += lop_tensor_size(&s->value[v]);
+        cost->bytes += (int64_t)lop_tensor_bytes(&s->value[v]);
     }
 }
 
@@ -103,22 +92,20 @@ lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_
     *out = (lop_cost){0};
     if (node < 0 || node >= g->nnode)
         return lop_fail(err, LOP_E_ARG, "node #%d is not in a graph of %d nodes", node, g->nnode);
-    add_parameters(g, s, g->node[node], NULL, NULL, out);
+    add_parameters(s, g->node[node], NULL, out);
     return add_macs(g, s, node, out, err);
 }
 
 lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err)
 {
-    lop_uses uses;
+    lop_status st = LOP_OK;
     *out = (lop_cost){0};
     bool *counted = lop_array(g->nvalue, sizeof *counted, err);
     if (!counted) return LOP_E_MEMORY;
-    lop_status st = lop_graph_uses(g, &uses, err);
     for (int k = 0; st == LOP_OK && k < g->nnode; k++) {
-        add_parameters(g, s, g->node[k], uses.producer, counted, out);
+        add_parameters(s, g->node[k], counted, out);
         st = add_macs(g, s, k, out, err);
     }
-    lop_uses_free(&uses);
     lop_free(counted);
     return st;
 }

@@ -106,8 +106,8 @@ static lop_status scales(const pair *p, double *s, lop_error *err)
         const double var = lop_tensor_get(p->var, j);
         s[j] = lop_tensor_get(p->scale, j) / sqrt(var + p->epsilon);
         if (!isfinite(s[j]))
-            return lop_fail(err, LOP_E_NUMERIC, "channel #%" PRId64 ": scale %g over the root of variance %g + %g is no "
-                            "number", j, lop_tensor_get(p->scale, j), var, p->epsilon);
+            return lop_fail(err, LOP_E_NUMERIC, "channel #%" PRId64 ": scale %g over the root of variance %g + %g is "
+                            "no number", j, lop_tensor_get(p->scale, j), var, p->epsilon);
     }
     return LOP_OK;
 }

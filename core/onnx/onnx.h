@@ -10,7 +10,8 @@
 
 /* Reads a model; ops (borrowed, may be NULL) becomes the graph's table. *out is the caller's to free, NULL on error.
  * Messages begin with path. NOTFOUND and IO as lop_file_open; FORMAT: no ONNX model, cut off, a tensor's data missing,
- * nodes that fit no order; UNSUPPORTED: an initializer of strings or more than LOP_MAX_DIMS dimensions, a sparse one. */
+ * nodes that fit no order; UNSUPPORTED: an initializer of strings or of more than LOP_MAX_DIMS dimensions, a sparse
+ * one. Names and doc strings of tensors in attributes, and doc strings of attributes and initializers, are dropped. */
 lop_status lop_onnx_load(const char *path, const lop_op_table *ops, lop_graph **out, lop_error *err);
 /* The same from bytes, which may go afterwards. folder: where external data lies; NULL: models that need it are
  * refused (FORMAT). Messages begin with the thing, not with a path. */

@@ -1,4 +1,4 @@
-/* core/onnx/read.c - ModelProto to graph. Names become numbers, initializers tensors, what the graph cannot say bytes. */
+/* core/onnx/read.c - ModelProto to graph: names become numbers, initializers tensors, the rest is kept as bytes. */
 #include "onnx/onnx_impl.h"
 #include <limits.h>
 #include <stdio.h>

@@ -30,7 +30,7 @@ static bool parse_count(const char *text, uint64_t *value)
 /* A relative path without "..". */
 static bool stays_inside(const char *location)
 {
-    if (!location || !location[0] || location[0] == '/') return false;
+    if (!location[0] || location[0] == '/') return false;
     for (const char *part = location; part; part = strchr(part, '/')) {
         if (*part == '/') part++;
         if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')) return false;
@@ -67,7 +67,7 @@ static lop_status find_external(const Onnx__TensorProto *t, const char *folder, 
     const char *location = entry(t, "location"), *offset = entry(t, "offset"), *length = entry(t, "length");
     uint64_t start = 0, given = need;
     if (!folder) return lop_fail(err, LOP_E_FORMAT, "lies in a file of its own, and there is no folder to look in");
-    if (!stays_inside(location))
+    if (!location || !stays_inside(location))
         return lop_fail(err, LOP_E_FORMAT, "lies in '%s', not inside the model's folder", location ? location : "");
     if (offset && !parse_count(offset, &start))
         return lop_fail(err, LOP_E_FORMAT, "lies in '%s' at '%s', a number of bytes expected", location, offset);

@@ -1,4 +1,4 @@
-/* core/onnx/write.c - graph to ModelProto. The messages point into the graph: no weight is copied on its way to disk. */
+/* core/onnx/write.c - graph to ModelProto. Messages point into the graph: no weight is copied on its way to disk. */
 #include "onnx/onnx_impl.h"
 #include <string.h>
 

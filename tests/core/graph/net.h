@@ -63,7 +63,7 @@ static inline lop_node *net_node(lop_graph *g, const char *op, const char *name,
     return node;
 }
 
-/* ---- toy operators: Add of equal shapes, Identity, Relu, Shape, Conv and Gemm shapes, Odd that gives UNSUPPORTED ---- */
+/* ---- toy operators; Odd gives UNSUPPORTED ---- */
 
 static inline lop_status toy_same(const lop_op_call *c, lop_error *err)
 {
@@ -113,7 +113,8 @@ static inline lop_status toy_shape_run(const lop_op_call *c, lop_error *err)
 static inline lop_status toy_conv(const lop_op_call *c, lop_error *err)
 {
     const lop_shape *x = &c->in[0]->shape, *w = &c->in[1]->shape;
-    if (x->ndim != w->ndim) return lop_fail(err, LOP_E_SHAPE, "weight has %d dimensions, %d expected", w->ndim, x->ndim);
+    if (x->ndim != w->ndim)
+        return lop_fail(err, LOP_E_SHAPE, "weight has %d dimensions, %d expected", w->ndim, x->ndim);
     c->out[0].type = c->in[0]->type;
     c->out[0].shape = (lop_shape){x->ndim, {x->dim[0], w->dim[0]}};
     for (int d = 2; d < x->ndim; d++) c->out[0].shape.dim[d] = x->dim[d] - w->dim[d] + 1;

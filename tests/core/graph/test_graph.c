@@ -30,7 +30,8 @@ T_TEST(a_taken_name_gets_a_number)
 {
     lop_error err;
     lop_graph *g = chain();
-    static const char *const cases[][2] = {{"w", "w_1"}, {"w", "w_2"}, {"fresh", "fresh"}, {NULL, "value"}, {"", "value_1"}};
+    static const char *const cases[][2] = {
+        {"w", "w_1"}, {"w", "w_2"}, {"fresh", "fresh"}, {NULL, "value"}, {"", "value_1"}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         int id;
         t_ok(lop_graph_add_value(g, cases[k][0], &id, &err), err);

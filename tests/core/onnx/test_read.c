@@ -76,17 +76,18 @@ T_TEST(scalars_and_empty_tensors_are_constants)
 
 T_TEST(sizes_that_do_not_fit_are_named)
 {
-    static const struct { int type, ndim; int64_t dim[2]; unsigned field; size_t bytes; lop_status st; const char *says; }
-    cases[] = {
-        {1, 2, {16, 16}, 9, 100, LOP_E_FORMAT, "initializer 'conv1.w' needs 1024 bytes, the file has 100"},
-        {1, 2, {4, 4}, 9, 100, LOP_E_FORMAT, "initializer 'conv1.w' has 100 bytes, 64 expected by its shape"},
-        {1, 2, {16, 16}, 4, 100, LOP_E_FORMAT, "initializer 'conv1.w' needs 1024 bytes, the file has 100"},
-        {1, 2, {16, 16}, 0, 0, LOP_E_FORMAT, "initializer 'conv1.w' needs 1024 bytes, the file has 0"},
-        {1, 2, {-4, 4}, 9, 64, LOP_E_FORMAT, "initializer 'conv1.w' has a negative or too large shape"},
-        {1, 2, {INT64_MAX, INT64_MAX}, 9, 64, LOP_E_FORMAT, "initializer 'conv1.w' has a negative or too large shape"},
-        {1, 2, {1 << 20, 1 << 20}, 9, 64, LOP_E_FORMAT, "needs 4398046511104 bytes, the file has 64"},
-        {8, 1, {1, 0}, 6, 4, LOP_E_UNSUPPORTED, "initializer 'conv1.w' has element type 8"},
-        {-3, 1, {1, 0}, 9, 4, LOP_E_UNSUPPORTED, "initializer 'conv1.w' has element type -3"}};
+    typedef struct { int type, ndim; int64_t dim[2]; unsigned field; lop_status st; size_t bytes; const char *says; }
+        bad;
+    static const bad cases[] = {
+        {1, 2, {16, 16}, 9, LOP_E_FORMAT, 100, "initializer 'conv1.w' needs 1024 bytes, the file has 100"},
+        {1, 2, {4, 4}, 9, LOP_E_FORMAT, 100, "initializer 'conv1.w' has 100 bytes, 64 expected by its shape"},
+        {1, 2, {16, 16}, 4, LOP_E_FORMAT, 100, "initializer 'conv1.w' needs 1024 bytes, the file has 100"},
+        {1, 2, {16, 16}, 0, LOP_E_FORMAT, 0, "initializer 'conv1.w' needs 1024 bytes, the file has 0"},
+        {1, 2, {-4, 4}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
+        {1, 2, {INT64_MAX, INT64_MAX}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
+        {1, 2, {1 << 20, 1 << 20}, 9, LOP_E_FORMAT, 64, "needs 4398046511104 bytes, the file has 64"},
+        {8, 1, {1, 0}, 6, LOP_E_UNSUPPORTED, 4, "initializer 'conv1.w' has element type 8"},
+        {-3, 1, {1, 0}, 9, LOP_E_UNSUPPORTED, 4, "initializer 'conv1.w' has element type -3"}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         static const uint8_t zeros[128];
         wire t = wire_tensor("conv1.w", cases[k].type, cases[k].dim, cases[k].ndim);
