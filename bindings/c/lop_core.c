@@ -12,6 +12,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_tensor,
     lop_open_net,
     lop_open_bench,
+    lop_open_dataset,
     lop_open_edit,
 };
 

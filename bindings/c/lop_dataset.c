@@ -1,0 +1,162 @@
+/* bindings/c/lop_dataset.c - data sets: lop.data and the methods of what it returns. */
+#include "data/data.h"
+#include "lop_lua.h"
+#include <string.h>
+
+#define LOPL_DATA "lop.data"
+
+typedef struct {
+    lop_data *own;              /* freed with this set; NULL in a subset, whose user value 1 is the set it came from */
+    const lop_data *from;
+    int64_t *index;             /* of the images, size of them */
+    int64_t size;
+    lop_preprocess preprocess;
+} dataset;
+
+static int data_gc(lua_State *L)
+{
+    dataset *d = luaL_checkudata(L, 1, LOPL_DATA);
+    lop_data_free(d->own);
+    lop_free(d->index);
+    *d = (dataset){0};
+    return 0;
+}
+
+static dataset *new_set(lua_State *L)
+{
+    dataset *d = lua_newuserdatauv(L, sizeof *d, 1);
+    *d = (dataset){0};
+    luaL_setmetatable(L, LOPL_DATA);
+    return d;
+}
+
+static dataset *check_set(lua_State *L)
+{
+    dataset *d = luaL_testudata(L, 1, LOPL_DATA);
+    if (!d) lopL_argerror(L, 1, "set", "lop.data");
+    if (!d->from) lopL_error(L, "data set: closed");
+    return d;
+}
+
+static lop_status open_spec(const char *spec, const char *split, dataset *d, lop_error *err)
+{
+    lop_data_spec s;
+    lop_status st = lop_data_spec_parse(spec, &s, err);
+    if (st != LOP_OK) return st;
+    const bool splits = strcmp(s.kind, "mnist") == 0 || strcmp(s.kind, "cifar10") == 0;
+    if (splits && !s.options.split) s.options.split = split;
+    st = lop_data_open(s.kind, s.path, &s.options, &d->own, err);
+    lop_data_spec_clear(&s);
+    d->from = d->own;
+    return st;
+}
+
+/* ---@param spec string      KIND:PATH[?key=value&...]
+ * ---@param opts {preprocess: string, split: string?}  split: where the spec names none
+ * ---@return lop.data */
+static int data_open(lua_State *L)
+{
+    static const char *const keys[] = {"preprocess", "split", NULL};
+    const char *spec = luaL_checkstring(L, 1);
+    lua_settop(L, 2);
+    lopL_checkoptions(L, 2, keys);
+    const char *preprocess = lopL_optstring(L, 2, "preprocess", NULL);
+    dataset *d = new_set(L);
+    lop_error err;
+    if (!preprocess)
+        return lopL_failf(L, "usage", "no preprocessing is known: none, unit, imagenet, cifar10, caffe or mean=127&std=128&order=rgb");
+    if (lop_preprocess_parse(preprocess, &d->preprocess, &err) != LOP_OK) return lopL_failf(L, "usage", "%s", err.message);
+    const lop_status st = open_spec(spec, lopL_optstring(L, 2, "split", "train"), d, &err);
+    if (st == LOP_E_ARG) return lopL_failf(L, "usage", "%s", err.message);
+    lopL_check(L, st, &err);
+    d->size = lop_data_size(d->from);
+    d->index = lop_array(d->size, sizeof *d->index, &err);
+    if (!d->index) return lopL_fail(L, &err);
+    for (int64_t i = 0; i < d->size; i++) d->index[i] = i;
+    return 1;
+}
+
+/* ---@param first integer    from 1
+ * ---@param n integer
+ * ---@return lop.tensor x    float32 (n, C, H, W), preprocessed
+ * ---@return integer[]?      labels, from 0; nil where the set has none */
+static int data_batch(lua_State *L)
+{
+    const dataset *d = check_set(L);
+    const int64_t first = luaL_checkinteger(L, 2) - 1, n = luaL_checkinteger(L, 3);
+    lop_error err;
+    if (first < 0 || n < 1 || n > d->size || first > d->size - n)
+        return lopL_error(L, "images %I to %I of %I", (lua_Integer)first + 1, (lua_Integer)(first + n), (lua_Integer)d->size);
+    int64_t *labels = lua_newuserdatauv(L, (size_t)n * sizeof *labels, 0);
+    lop_tensor *x = lopL_newtensor(L);
+    lopL_check(L, lop_data_read(d->from, d->index + first, n, &d->preprocess, x, labels, &err), &err);
+    lopL_filled(L, x);
+    if (!lop_data_labelled(d->from)) return 1;
+    lopL_pushint64s(L, labels, n);
+    return 2;
+}
+
+/* ---@param n integer
+ * ---@param seed integer?    0
+ * ---@return lop.data        n of its images, drawn by the seed, in order */
+static int data_take(lua_State *L)
+{
+    const dataset *d = check_set(L);
+    const int64_t n = luaL_checkinteger(L, 2);
+    const uint64_t seed = (uint64_t)luaL_optinteger(L, 3, 0);
+    lop_error err;
+    dataset *part = new_set(L);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    part->preprocess = d->preprocess;
+    part->index = lop_array(n, sizeof *part->index, &err);
+    if (!part->index) return lopL_fail(L, &err);
+    lopL_check(L, lop_data_subset(d->size, n, seed, part->index, &err), &err);
+    for (int64_t i = 0; i < n; i++) part->index[i] = d->index[part->index[i]];
+    part->size = n;
+    part->from = d->from;
+    return 1;
+}
+
+static int data_len(lua_State *L)
+{
+    lua_pushinteger(L, check_set(L)->size);
+    return 1;
+}
+
+static int data_index(lua_State *L)
+{
+    const dataset *d = check_set(L);
+    if (strcmp(luaL_checkstring(L, 2), "classes") == 0) {
+        lua_pushinteger(L, lop_data_classes(d->from));
+        return 1;
+    }
+    lua_getfield(L, lua_upvalueindex(1), lua_tostring(L, 2));
+    return 1;
+}
+
+static int data_tostring(lua_State *L)
+{
+    const dataset *d = check_set(L);
+    const lop_shape s = lop_data_shape(d->from);
+    char text[96];
+    lua_pushfstring(L, "lop.data (%I images, %s)", (lua_Integer)d->size, lop_shape_text(&s, text, sizeof text));
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"batch", data_batch}, {"take", data_take}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", data_gc}, {"__close", data_gc}, {"__len", data_len}, {"__tostring", data_tostring},
+                                {NULL, NULL}};
+static const luaL_Reg functions[] = {{"data", data_open}, {NULL, NULL}};
+
+int lop_open_dataset(lua_State *L)
+{
+    luaL_newmetatable(L, LOPL_DATA);
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, data_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_setfuncs(L, functions, 0);
+    return 1;
+}

@@ -1,0 +1,56 @@
+-- bindings/lua/lop/evaluate.lua - how often a classifier is right.
+
+local CHUNK = 250                       -- images a run: bounds memory, changes no result
+
+-- Whether the label is among the k best of the scores, ties to the lower class; and the best class.
+local function rank(scores, label)
+  local above, best = 0, 1
+  for i, s in ipairs(scores) do
+    if s > scores[best] then best = i end
+    if label and (s > scores[label + 1] or (s == scores[label + 1] and i < label + 1)) then above = above + 1 end
+  end
+  return above, best - 1
+end
+
+local evaluate = {}
+
+--- Calls each(scores, label, number) for every image of the set, in order.
+---@param net lop.net
+---@param set lop.data
+---@param each fun(scores: number[], label: integer?, number: integer)
+---@param progress fun(what: string, done: integer, total: integer)?
+function evaluate.each(net, set, each, progress)
+  for first = 1, #set, CHUNK do
+    local n = math.min(CHUNK, #set - first + 1)
+    local x, labels = set:batch(first, n)
+    local y = net:forward(x)
+    local rows = y:reshape {n, y:size() // n}:totable()
+    for i, scores in ipairs(rows) do each(scores, labels and labels[i], first + i - 1) end
+    if progress then progress("evaluate", first + n - 1, #set) end
+  end
+end
+
+evaluate.rank = rank
+
+--- Top-1 and top-5 in percent, and top-1 of each class that occurs.
+---@return {images: integer, top1: number, top5: number, per_class: number[]}
+function evaluate.run(net, set, progress)
+  local one, five, right, seen = 0, 0, {}, {}
+  evaluate.each(net, set, function(scores, label)
+    if not label then error("the data set has no labels", 0) end
+    local above = rank(scores, label)
+    seen[label + 1] = (seen[label + 1] or 0) + 1
+    if above == 0 then
+      one = one + 1
+      right[label + 1] = (right[label + 1] or 0) + 1
+    end
+    if above < 5 then five = five + 1 end
+  end, progress)
+  local per_class = {}
+  for class = 1, set.classes do
+    per_class[class] = seen[class] and 100 * (right[class] or 0) / seen[class] or 0
+  end
+  return {images = #set, top1 = 100 * one / #set, top5 = 100 * five / #set, per_class = per_class}
+end
+
+return evaluate
