@@ -11,6 +11,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_system,
     lop_open_tensor,
     lop_open_net,
+    lop_open_stats,
     lop_open_bench,
     lop_open_dataset,
     lop_open_edit,

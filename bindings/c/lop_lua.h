@@ -114,6 +114,7 @@ int lop_open_system(lua_State *L);              /* files, folders, the terminal,
 int lop_open_tensor(lua_State *L);
 int lop_open_dataset(lua_State *L);             /* lop.data */
 int lop_open_bench(lua_State *L);               /* lop.time */
+int lop_open_stats(lua_State *L);               /* lop.stats */
 int lop_open_net(lua_State *L);                 /* lop.load, and networks */
 int lop_open_edit(lua_State *L);                /* lines typed into the REPL */
 #endif

@@ -273,6 +273,60 @@ static int net_cut(lua_State *L)
     return 0;
 }
 
+/* Gives a layer new weights and a bias, in place; its operator and their types stay.
+ * ---@param layer string
+ * ---@param weight lop.tensor
+ * ---@param bias lop.tensor */
+static int net_set(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const lop_tensor *w = lopL_checktensor(L, 3, "weight"), *b = lopL_checktensor(L, 4, "bias");
+    const int k = lop_graph_node(g, name);
+    lop_error err;
+    if (k < 0 || g->node[k]->nin < 2) return lopL_failf(L, "notfound", "no layer '%s' with weights", name);
+    lop_node *n = g->node[k];
+    int *in = lop_array(3, sizeof *in, &err);
+    lop_status st = in ? LOP_OK : LOP_E_MEMORY;
+    if (in) in[0] = n->in[0];
+    if (st == LOP_OK) st = lop_graph_add_constant(g, g->value[n->in[1]]->name, w, &in[1], &err);
+    if (st == LOP_OK) st = lop_graph_add_constant(g, n->nin > 2 && n->in[2] >= 0 ? g->value[n->in[2]]->name : "bias", b, &in[2], &err);
+    if (st != LOP_OK) {
+        lop_free(in);
+        return lopL_fail(L, &err);
+    }
+    lop_free(n->in);
+    n->in = in;
+    n->nin = 3;
+    lopL_check(L, lop_graph_prune_dead(g, &err), &err);
+    return 0;
+}
+
+/* The window of a convolution's node: kernel, stride, pad, dilation, group; nil for other layers.
+ * ---@param layer string */
+static int net_window(lua_State *L)
+{
+    static const char *const keys[] = {"strides", "pads", "dilations"}, *const names[] = {"stride", "pad", "dilation"};
+    const lop_graph *g = lopL_checknet(L, 1);
+    const int k = lop_graph_node(g, luaL_checkstring(L, 2));
+    if (k < 0 || strcmp(g->node[k]->op, "Conv") != 0 || g->node[k]->nin < 2) return 0;
+    const lop_shape *w = &g->value[g->node[k]->in[1]]->constant.shape;
+    if (w->ndim != 4 || strcmp(lop_node_string(g->node[k], "auto_pad", "NOTSET"), "NOTSET") != 0) return 0;
+    lua_createtable(L, 0, 5);
+    lopL_pushint64s(L, w->dim + 2, 2);
+    lua_setfield(L, -2, "kernel");
+    for (int i = 0; i < 3; i++) {
+        int64_t list[4];
+        const int64_t n = lop_node_ints(g->node[k], keys[i], list, 4);
+        if (n < 1) continue;
+        lopL_pushint64s(L, list, n);
+        lua_setfield(L, -2, names[i]);
+    }
+    lua_pushinteger(L, lop_node_int(g->node[k], "group", 1));
+    lua_setfield(L, -2, "group");
+    return 1;
+}
+
 /* Folds batch normalisation into the convolutions before it, in place.
  * ---@return integer count */
 static int net_fold_bn(lua_State *L)
@@ -363,7 +417,7 @@ static int net_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", net_groups},
-    {"cut", net_cut}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
+    {"cut", net_cut}, {"set", net_set}, {"window", net_window}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"load", net_load}, {"load_bytes", net_load_bytes}, {NULL, NULL}};
 
