@@ -1,4 +1,4 @@
-/* core/lasso/lasso.c - the LASSO's A and b from the sums of a consumer's patches, standardised, without dead channels. */
+/* core/lasso/lasso.c - the LASSO's A and b from the sums of a consumer's patches: standardised, no dead channels. */
 #include "lasso/lasso_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -70,13 +70,15 @@ static void add_cross(const lop_centred *q, const double *W, double weight, doub
     }
 }
 
-static lop_status add_consumer(const lop_centred *q, const lop_tensor *weight, bool several, lop_lasso *l, lop_error *err)
+static lop_status add_consumer(const lop_centred *q, const lop_tensor *weight, bool several, lop_lasso *l,
+                               lop_error *err)
 {
     const int64_t p = q->c * q->taps;
     double energy = 0.0;
     for (int64_t f = 0; f < q->n; f++) energy += ((const double *)q->energy.data)[f];
     if (q->c != l->c)
-        return lop_fail(err, LOP_E_SHAPE, "consumers of %" PRId64 " and of %" PRId64 " channels share none", l->c, q->c);
+        return lop_fail(err, LOP_E_SHAPE, "consumers of %" PRId64 " and of %" PRId64 " channels share none", l->c,
+                        q->c);
     if (several && !(energy > 0.0)) return LOP_OK;      /* a constant target asks for nothing */
     double *W = lop_array(p, (size_t)q->n * sizeof *W, err), *constant = lop_array(q->n, sizeof *constant, err);
     double *panel = lop_array(p < PANEL ? p : PANEL, (size_t)p * sizeof *panel, err);
@@ -152,8 +154,8 @@ lop_status lop_lasso_from(const lop_tensor *gram, const lop_tensor *cross, doubl
     lop_status st = lop_expect_f64(cross, "cross", (lop_shape){1, {c}}, err);
     if (st == LOP_OK) st = lop_expect_f64(gram, "gram", (lop_shape){2, {c, c}}, err);
     if (st == LOP_OK && !(c > 0 && rows > 0.0 && isfinite(rows) && energy >= 0.0 && isfinite(energy)))
-        st = lop_fail(err, LOP_E_ARG, "%" PRId64 " channels, rows = %g, energy = %g: 1 or more, > 0 and >= 0 expected", c,
-                      rows, energy);
+        st = lop_fail(err, LOP_E_ARG, "%" PRId64 " channels, rows = %g, energy = %g: 1 or more, > 0 and >= 0 expected",
+                      c, rows, energy);
     if (st != LOP_OK) return st;
     st = begin(out, c, options, err);
     if (st == LOP_OK) {
@@ -188,7 +190,8 @@ double lop_lasso_error(const lop_lasso *l, const double *beta)
     return l->energy > 0.0 ? sum / l->energy : 0.0;
 }
 
-lop_status lop_lasso_at(const lop_lasso *l, double lambda, double tol, lop_tensor *beta, int64_t *active, lop_error *err)
+lop_status lop_lasso_at(const lop_lasso *l, double lambda, double tol, lop_tensor *beta, int64_t *active,
+                        lop_error *err)
 {
     const double *scale = l->scale.data;
     lop_tensor x = {0};

@@ -54,13 +54,14 @@ double lop_lasso_top(const lop_lasso *l);       /* the lambda from which on beta
 double lop_lasso_error(const lop_lasso *l, const double *beta);
 /* One step of a schedule: beta (c, float64, in the weights' units) is where to start and the result; *active counts
  * what is not 0. Errors as lop_lasso_solve. */
-lop_status lop_lasso_at(const lop_lasso *l, double lambda, double tol, lop_tensor *beta, int64_t *active, lop_error *err);
+lop_status lop_lasso_at(const lop_lasso *l, double lambda, double tol, lop_tensor *beta, int64_t *active,
+                        lop_error *err);
 
 /* ---- the path (lasso/lasso_path.c) ---- */
 
 typedef struct {
     int64_t *channel, count;    /* kept, ascending */
-    double *beta;               /* (count) in the weights' units; 0 for a channel that a tie or a lack of others brought */
+    double *beta;               /* (count) in the weights' units; 0 for a channel that only fills up */
     double lambda, error;       /* where beta was taken; relative error of beta */
 } lop_lasso_choice;
 /* Exactly `width` channels, 1 to c, from the path: lambda falls from lop_lasso_top by a fixed factor, each step warm

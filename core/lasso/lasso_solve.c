@@ -1,5 +1,6 @@
-/* core/lasso/lasso_solve.c - cyclic coordinate descent (Friedman, Hastie, Tibshirani, JSS 33(1), 2010) on a Gram matrix.
- * r = b - A x is kept up to date, so that a coordinate costs one row of A when it moves and nothing when it stays. */
+/* core/lasso/lasso_solve.c - cyclic coordinate descent (Friedman, Hastie, Tibshirani, JSS 33(1), 2010) on a Gram
+ * matrix. r = b - A x is kept up to date, so that a coordinate costs one row of A when it moves and nothing when it
+ * stays. */
 #include "lasso/lasso_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>

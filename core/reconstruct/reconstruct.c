@@ -58,7 +58,8 @@ static double sum_of(int64_t n, const double *v)
 }
 
 /* W (rows + 1, n), its last row the bias, on uncentred sums; rows lists count taps and then the constant. */
-static lop_status error_on(lop_stats *s, const int64_t *row, int64_t rows, const double *W, double *error, lop_error *err)
+static lop_status error_on(lop_stats *s, const int64_t *row, int64_t rows, const double *W, double *error,
+                           lop_error *err)
 {
     const int64_t n = lop_stats_filters(s), p = lop_stats_channels(s) * lop_stats_taps(s);
     const double *G = lop_stats_gram(s), *B = lop_stats_cross(s), *energy = lop_stats_energy(s), N = lop_stats_rows(s);
@@ -111,7 +112,7 @@ static lop_status problem_init(problem *a, const lop_tensor *weight, bool solves
     return lop_weight_rows(weight, a->q->c, a->taps, a->n, a->W0, err);
 }
 
-/* With a bias that stays the sums are taken about (0, bias) instead of the means: G + N m m^T, B + N m (m_y - bias)^T. */
+/* With a bias that stays the sums are about (0, bias), not about the means: G + N m m^T, B + N m (m_y - bias)^T. */
 static void shift(const problem *a, double *M, double *R)
 {
     const double *mx = a->q->mean_x.data, *my = a->q->mean_y.data, N = a->q->rows;
@@ -145,7 +146,7 @@ static lop_status factor(int64_t rows, double *M, const double *base, lop_error 
     return st == LOP_E_NUMERIC ? lop_fail(err, st, "singular") : st;
 }
 
-/* Weights kept as they were where nothing was learned about them; then the bias: m_y - W^T m_x, or the one that stays. */
+/* Weights stay as they were where nothing was learned about them. Bias: m_y - W^T m_x, or the one that stays. */
 static void finish(const problem *a, double *W)
 {
     double *bias = W + a->rows * a->n;
@@ -179,7 +180,8 @@ static lop_status least_squares(problem *a, double ridge, lop_error *err)
 static lop_status scale_sums(problem *a, double *A, double *b, lop_error *err)
 {
     const int64_t k = a->taps, rows = a->rows, n = a->n;
-    double *own = lop_array(rows, (size_t)n * sizeof *own, err), *panel = lop_array(k, (size_t)rows * sizeof *panel, err);
+    double *own = lop_array(rows, (size_t)n * sizeof *own, err);
+    double *panel = lop_array(k, (size_t)rows * sizeof *panel, err);
     lop_status st = own && panel ? LOP_OK : LOP_E_MEMORY;
     for (int64_t i = 0; st == LOP_OK && i < rows; i++)
         if (!a->dead[a->row[i]]) memcpy(own + i * n, a->W0 + a->row[i] * n, (size_t)n * sizeof *own);
@@ -261,8 +263,8 @@ static lop_status try_grid(problem *a, lop_reconstruct_method method, lop_recons
     a->best = a->W;
     a->W = chosen;
     if (out->ridge >= 0.0) return LOP_OK;
-    return lop_fail(err, LOP_E_NUMERIC, "the Gram matrix of %" PRId64 " channels is singular even at ridge = %g", a->count,
-                    GRID[GRID_SIZE - 1]);
+    return lop_fail(err, LOP_E_NUMERIC, "the Gram matrix of %" PRId64 " channels is singular even at ridge = %g",
+                    a->count, GRID[GRID_SIZE - 1]);
 }
 
 static lop_status find_weights(problem *a, const lop_reconstruct_options *o, lop_reconstruction *out, lop_error *err)
@@ -280,8 +282,10 @@ static lop_status find_weights(problem *a, const lop_reconstruct_options *o, lop
     out->ridge = o->ridge;
     const lop_status st = solve(a, o->method, o->ridge, err);
     if (st != LOP_E_NUMERIC) return st;
-    return lop_fail(err, st, "the Gram matrix of %" PRId64 " channels is singular at ridge = %g: raise ridge, or sample more "
-                    "rows (%g for %" PRId64 " taps)", a->count, o->ridge, a->q->rows, a->rows);
+    return lop_fail(err, st,
+                    "the Gram matrix of %" PRId64 " channels is singular at ridge = %g: raise ridge, or sample more "
+                    "rows (%g for %" PRId64 " taps)",
+                    a->count, o->ridge, a->q->rows, a->rows);
 }
 
 /* ---- the result ---- */
@@ -309,8 +313,7 @@ static lop_status train_error(const problem *a, double *error, lop_error *err)
 static lop_status write_out(const problem *a, const lop_tensor *weight, lop_reconstruction *out, lop_error *err)
 {
     lop_shape shape = weight->shape;
-    if (shape.ndim < 2) shape = (lop_shape){2, {a->n, a->rows}};
-    else if (shape.dim[1] == a->q->c) shape.dim[1] = a->count;
+    if (shape.ndim > 1 && shape.dim[1] == a->q->c) shape.dim[1] = a->count;
     else shape = (lop_shape){2, {a->n, a->rows}};       /* a Gemm behind Flatten: (n, c taps) */
     lop_status st = lop_tensor_init(&out->weight, LOP_F32, &shape, err);
     if (st == LOP_OK) st = lop_tensor_init(&out->bias, LOP_F32, &(lop_shape){1, {a->n}}, err);
@@ -333,12 +336,14 @@ static lop_status check(const lop_centred *q, lop_stats *held, const int64_t *ch
         return lop_fail(err, LOP_E_ARG, "%" PRId64 " channels kept: 1 to %" PRId64 " expected", count, q->c);
     for (int64_t i = 0; i < count; i++)
         if (channel[i] < 0 || channel[i] >= q->c || (i > 0 && channel[i] <= channel[i - 1]))
-            return lop_fail(err, LOP_E_ARG, "kept channel #%" PRId64 " stands out of order or of 0 to %" PRId64, channel[i],
-                            q->c - 1);
-    if (held && (lop_stats_channels(held) != q->c || lop_stats_taps(held) != q->taps || lop_stats_filters(held) != q->n))
-        return lop_fail(err, LOP_E_SHAPE, "held-out statistics are of another layer: %" PRId64 "x%" PRId64 "x%" PRId64 " against %"
-                        PRId64 "x%" PRId64 "x%" PRId64, lop_stats_channels(held), lop_stats_taps(held),
-                        lop_stats_filters(held), q->c, q->taps, q->n);
+            return lop_fail(err, LOP_E_ARG, "kept channel #%" PRId64 " stands out of order or of 0 to %" PRId64,
+                            channel[i], q->c - 1);
+    if (held &&
+        (lop_stats_channels(held) != q->c || lop_stats_taps(held) != q->taps || lop_stats_filters(held) != q->n))
+        return lop_fail(err, LOP_E_SHAPE,
+                        "held-out statistics are of another layer: %" PRId64 "x%" PRId64 "x%" PRId64 " against %" PRId64
+                        "x%" PRId64 "x%" PRId64,
+                        lop_stats_channels(held), lop_stats_taps(held), lop_stats_filters(held), q->c, q->taps, q->n);
     if (!isfinite(o->ridge) || (o->ridge < 0.0 && o->ridge != LOP_RIDGE_AUTO))
         return lop_fail(err, LOP_E_ARG, "ridge = %g: 0 or more, or automatic, expected", o->ridge);
     if ((int)o->method < LOP_RECONSTRUCT_LEAST_SQUARES || o->method > LOP_RECONSTRUCT_NONE)
@@ -347,7 +352,8 @@ static lop_status check(const lop_centred *q, lop_stats *held, const int64_t *ch
 }
 
 lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const int64_t *channel,
-                           int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out, lop_error *err)
+                           int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out,
+                           lop_error *err)
 {
     static const lop_reconstruct_options usual = {LOP_RECONSTRUCT_LEAST_SQUARES, LOP_RIDGE_AUTO, NULL};
     const lop_reconstruct_options *o = options ? options : &usual;

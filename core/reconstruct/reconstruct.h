@@ -1,6 +1,6 @@
-/* core/reconstruct/reconstruct.h - a consumer's new weights on the channels that are kept, from sums: He et al., ICCV 2017,
- * eq. 4, with a free intercept and a ridge toward the original weights. The target y is what the sums saw, all of it (the
- * original bias included where it was): the new bias replaces the old one. */
+/* core/reconstruct/reconstruct.h - a consumer's new weights on the channels that are kept, from sums: He et al., ICCV
+ * 2017, eq. 4, with a free intercept and a ridge toward the original weights. The target y is what the sums saw, all of
+ * it (the original bias included where it was): the new bias replaces the old one. */
 #ifndef LOP_RECONSTRUCT_RECONSTRUCT_H
 #define LOP_RECONSTRUCT_RECONSTRUCT_H
 #include "sample/sample.h"
@@ -16,7 +16,7 @@ lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *o
 enum { LOP_RIDGE_AUTO = -1 };
 typedef struct {
     lop_reconstruct_method method;
-    double ridge;               /* rho >= 0, or LOP_RIDGE_AUTO: of 0, 1e-7, 1e-6 ... 1e-1 the one of least held-out error;
+    double ridge;               /* rho >= 0, or LOP_RIDGE_AUTO: of 0, 1e-7, 1e-6 ... 1e-1 that of least held-out error;
                                  * without held-out sums 1e-5, or the next that can be solved */
     const float *bias;          /* (n): this bias stays and W is solved for it; NULL: a free intercept */
 } lop_reconstruct_options;
@@ -32,9 +32,10 @@ typedef struct {
  * least squares, automatic ridge. Dead taps keep their original weights. ARG, SHAPE, MEMORY; NUMERIC: singular at this
  * ridge. On error out is empty. */
 lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const int64_t *channel,
-                           int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out, lop_error *err);
+                           int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out,
+                           lop_error *err);
 void lop_reconstruction_clear(lop_reconstruction *r);
-/* Relative error, on any sums, of weights (n, count, ...) and bias (n) as lop_reconstruct returns them, or any others. */
+/* Relative error, on any sums, of weights (n, count, ...) and bias (n) as lop_reconstruct returns them, or others. */
 lop_status lop_reconstruct_error(lop_stats *s, const lop_tensor *weight, const lop_tensor *bias, const int64_t *channel,
                                  int64_t count, double *error, lop_error *err);
 #endif

@@ -117,7 +117,8 @@ lop_status lop_stats_load(const char *path, lop_stats **out, lop_error *err)
         /* Its gram must be there at that size before memory of that size is asked for. */
         const int64_t m = d[0] * d[1] + 1;
         if (entry_of(&z, "gram", LOP_F64, (lop_shape){2, {m, m}}, err) &&
-            entry_of(&z, "cross", LOP_F64, (lop_shape){2, {m, d[2]}}, err)) st = lop_stats_new(d[0], d[1], d[2], &s, err);
+            entry_of(&z, "cross", LOP_F64, (lop_shape){2, {m, d[2]}}, err))
+            st = lop_stats_new(d[0], d[1], d[2], &s, err);
     } else if (d) lop_fail(err, LOP_E_FORMAT, "size holds %" PRId64 ", %" PRId64 ", %" PRId64
                            ": channels, taps, filters expected", d[0], d[1], d[2]);
     if (st == LOP_OK) st = fill(&z, s, err);

@@ -5,11 +5,12 @@
 lop_status lop_positions(uint64_t seed, int64_t layer, int64_t image, int64_t oh, int64_t ow, int64_t per_image,
                          int64_t *list, int64_t *count, lop_error *err)
 {
-    if (layer < 0 || layer >= LOP_STREAM_POSITION || image < 0 || oh < 1 || ow < 1 || oh > INT32_MAX || ow > INT32_MAX ||
-        per_image < 1)
-        return lop_fail(err, LOP_E_ARG, "positions of layer %" PRId64 ", image %" PRId64 ", output %" PRId64 "x%" PRId64
-                        ", %" PRId64 " an image: layer and image 0 or more, sizes and positions 1 or more expected", layer,
-                        image, oh, ow, per_image);
+    if (layer < 0 || layer >= LOP_STREAM_POSITION || image < 0 || oh < 1 || ow < 1 || oh > INT32_MAX ||
+        ow > INT32_MAX || per_image < 1)
+        return lop_fail(err, LOP_E_ARG,
+                        "positions of layer %" PRId64 ", image %" PRId64 ", output %" PRId64 "x%" PRId64 ", %" PRId64
+                        " an image: layer and image 0 or more, sizes and positions 1 or more expected",
+                        layer, image, oh, ow, per_image);
     const int64_t all = oh * ow;
     if (per_image >= all) {
         for (int64_t i = 0; i < all; i++) list[i] = i;
@@ -108,10 +109,12 @@ static lop_status check(const lop_stats *s, const lop_tensor *x, const lop_tenso
     bool fine = v->kh >= 1 && v->kw >= 1;
     for (int d = 0; d < 2; d++) fine = fine && v->stride[d] >= 1 && v->dilation[d] >= 1;
     for (int d = 0; d < 4; d++) fine = fine && v->pad[d] >= 0;
-    if (!fine) return lop_fail(err, LOP_E_ARG, "window: kernel, stride and dilation 1 or more, padding 0 or more expected");
+    if (!fine)
+        return lop_fail(err, LOP_E_ARG, "window: kernel, stride and dilation 1 or more, padding 0 or more expected");
     if (a[1] != s->c || v->kh > s->taps || v->kh * v->kw != s->taps || b[1] != s->n || a[0] != b[0] ||
         b[2] != outputs_along(v, 0, a[2], v->kh) || b[3] != outputs_along(v, 1, a[3], v->kw))
-        return lop_fail(err, LOP_E_SHAPE, "input %s, target %s and a %" PRId64 "x%" PRId64 " window do not fit statistics of "
+        return lop_fail(err, LOP_E_SHAPE,
+                        "input %s, target %s and a %" PRId64 "x%" PRId64 " window do not fit statistics of "
                         "%" PRId64 " channels, %" PRId64 " taps, %" PRId64 " filters",
                         lop_shape_text(&x->shape, text[0], sizeof text[0]),
                         lop_shape_text(&y->shape, text[1], sizeof text[1]), v->kh, v->kw, s->c, s->taps, s->n);
@@ -121,7 +124,8 @@ static lop_status check(const lop_stats *s, const lop_tensor *x, const lop_tenso
 }
 
 /* Adds the rows at `places`, a block at a time: the cuts are those that lop_stats_add makes anyway. */
-static lop_status add_places(lop_stats *s, gathering *g, const place *places, int64_t count, lop_team *team, lop_error *err)
+static lop_status add_places(lop_stats *s, gathering *g, const place *places, int64_t count, lop_team *team,
+                             lop_error *err)
 {
     lop_status st = LOP_OK;
     for (int64_t done = 0; st == LOP_OK && done < count; done += LOP_STATS_BLOCK) {
@@ -133,8 +137,9 @@ static lop_status add_places(lop_stats *s, gathering *g, const place *places, in
     return st;
 }
 
-lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y, const lop_window *window, uint64_t seed,
-                          int64_t layer, int64_t first_image, int64_t per_image, lop_team *team, lop_error *err)
+lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y, const lop_window *window,
+                          uint64_t seed, int64_t layer, int64_t first_image, int64_t per_image, lop_team *team,
+                          lop_error *err)
 {
     gathering g;
     lop_status st = check(s, x, y, window, &g, err);

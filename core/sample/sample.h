@@ -41,7 +41,8 @@ void lop_centred_dead(const lop_centred *q, uint8_t *dead);
 /* N D_i of each channel: the mean centred energy of its taps. */
 double lop_centred_power(const lop_centred *q, int64_t channel);
 /* M = Gc_SS + ridge N D (count taps square) and R = Bc_S + ridge N D W0_S (count taps, n), S the taps of the channels
- * listed, in that order; W0 as lop_weight_rows gives it. A dead tap stands alone, M_tt = 1, R_t = 0. M or R may be NULL. */
+ * listed, in that order; W0 as lop_weight_rows gives it. A dead tap stands alone, M_tt = 1, R_t = 0. M or R may be
+ * NULL. */
 void lop_normal_fill(const lop_centred *q, const double *W0, const uint8_t *dead, const int64_t *channel, int64_t count,
                      double ridge, double *M, double *R);
 
@@ -58,6 +59,7 @@ lop_status lop_positions(uint64_t seed, int64_t layer, int64_t image, int64_t oh
  * number of x's first image in the data set's order. Chunked by a fixed number of rows; same bytes for any team and any
  * split of the images into calls that respects multiples of LOP_SAMPLE_IMAGES. A Gemm behind Flatten: window (h, w). */
 enum { LOP_SAMPLE_IMAGES = 16 };
-lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y, const lop_window *window, uint64_t seed,
-                          int64_t layer, int64_t first_image, int64_t per_image, lop_team *team, lop_error *err);
+lop_status lop_sample_add(lop_stats *s, const lop_tensor *x, const lop_tensor *y, const lop_window *window,
+                          uint64_t seed, int64_t layer, int64_t first_image, int64_t per_image, lop_team *team,
+                          lop_error *err);
 #endif

@@ -9,7 +9,8 @@ enum { TILE = 128, CHECK_ROWS = 64 };
 lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err)
 {
     *out = NULL;
-    /* A dimension must fit BLAS's int, so that no tile's product can be refused; then no product of two of them leaves an int64_t. */
+    /* A dimension must fit BLAS's int, so that no tile's product can be refused; then no product of two of them leaves
+     * an int64_t. */
     if (c < 1 || taps < 1 || n < 1 || c > INT32_MAX / taps - 1 || n > INT32_MAX)
         return lop_fail(err, LOP_E_ARG, "statistics of %" PRId64 " channels, %" PRId64 " taps, %" PRId64
                         " filters: each at least 1, channels * taps and filters below 2^31", c, taps, n);
@@ -52,7 +53,8 @@ const double *lop_stats_gram(lop_stats *s)
     for (int64_t ti = 0; s->half && ti < m; ti += SIDE)
         for (int64_t tj = ti; tj < m; tj += SIDE)
             for (int64_t i = ti; i < m && i < ti + SIDE; i++)
-                for (int64_t j = tj > i ? tj : i + 1; j < m && j < tj + SIDE; j++) s->gram[j * m + i] = s->gram[i * m + j];
+                for (int64_t j = tj > i ? tj : i + 1; j < m && j < tj + SIDE; j++)
+                    s->gram[j * m + i] = s->gram[i * m + j];
     s->half = false;
     return s->gram;
 }
@@ -127,7 +129,8 @@ static void cross_tile(const adding *a, int64_t ti, int64_t tj)
 {
     const int64_t p = a->s->p, n = a->s->n, i = ti * TILE, j = tj * TILE;
     const int64_t wide = part(tj, n);
-    lop_gemm(true, false, part(ti, p), wide, a->rows, 1.0, a->X + i, p, a->Y + j, n, 1.0, a->s->cross + i * n + j, n, NULL);
+    lop_gemm(true, false, part(ti, p), wide, a->rows, 1.0, a->X + i, p, a->Y + j, n, 1.0, a->s->cross + i * n + j, n,
+             NULL);
     for (int64_t r = 0; ti == 0 && r < a->rows; r++)
         for (int64_t k = j; k < j + wide; k++) {
             const double y = a->Y[r * n + k];
@@ -175,9 +178,10 @@ lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t r
 lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err)
 {
     if (s->c != other->c || s->taps != other->taps || s->n != other->n)
-        return lop_fail(err, LOP_E_SHAPE, "statistics of %" PRId64 "x%" PRId64 "x%" PRId64 " and of %" PRId64 "x%" PRId64
-                        "x%" PRId64 " (channels x taps x filters) do not add", s->c, s->taps, s->n, other->c, other->taps,
-                        other->n);
+        return lop_fail(err, LOP_E_SHAPE,
+                        "statistics of %" PRId64 "x%" PRId64 "x%" PRId64 " and of %" PRId64 "x%" PRId64 "x%" PRId64
+                        " (channels x taps x filters) do not add",
+                        s->c, s->taps, s->n, other->c, other->taps, other->n);
     const int64_t m = s->p + 1;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = i; j < m; j++) s->gram[i * m + j] += other->gram[i * m + j];

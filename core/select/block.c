@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, double sign, const double *floor, const double *W,
-                         double *L, double *Y, bool *skipped)
+double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, double sign, const double *floor,
+                         const double *W, double *L, double *Y, bool *skipped)
 {
     double sum = 0.0;
     memset(L, 0, (size_t)(k * k) * sizeof *L);

@@ -1,10 +1,10 @@
-/* core/select/greedy.c - exact structured elimination and forward selection, which are one loop. With M = Gc + ridge N D
- * and R = Bc + ridge N D W0:
- *     elimination starts from H = M^-1, W = H R;   forward from H = M, W = R;
- *     channel j changes the penalised error by trace(W_j^T H_jj^-1 W_j); taking it,
+/* core/select/greedy.c - exact structured elimination and forward selection, which are one loop. With
+ *     M = Gc + ridge N D,   R = Bc + ridge N D W0,
+ * elimination starts from H = M^-1, W = H R, forward selection from H = M, W = R. Channel j changes the penalised error
+ * by trace(W_j^T H_jj^-1 W_j); taking it,
  *     W -= H_:j H_jj^-1 W_j,   H -= H_:j H_jj^-1 H_j:.
- * With L L^T = H_jj and V = H_:j L^-T the last is H -= V V^T, delayed: V's are gathered and subtracted 32 channels at a
- * time, as one by one they would be bound by memory. Diagonal blocks and W, which every step reads, are kept current. */
+ * With L L^T = H_jj and V = H_:j L^-T the last is H -= V V^T, delayed: V's are gathered and subtracted 32 channels at
+ * a time, as one by one they would be bound by memory. Diagonal blocks and W are read by every step and kept current. */
 #include "select/select_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -35,7 +35,8 @@ typedef struct {
 static void greedy_clear(greedy *g)
 {
     for (int64_t k = 0; g->t && k < g->consumers; k++) {
-        double *own[] = {g->t[k].H, g->t[k].W, g->t[k].U, g->t[k].diagonal, g->t[k].start, g->t[k].floor, g->t[k].L, g->t[k].Y};
+        double *own[] = {g->t[k].H,     g->t[k].W,     g->t[k].U, g->t[k].diagonal,
+                         g->t[k].start, g->t[k].floor, g->t[k].L, g->t[k].Y};
         for (size_t i = 0; i < sizeof own / sizeof *own; i++) lop_free(own[i]);
     }
     lop_free(g->t);
@@ -84,8 +85,10 @@ static lop_status invert(table *t, int64_t m, double ridge, lop_error *err)
     for (int64_t i = 0; st == LOP_OK && i < p; i++)
         if (!(t->H[i * p + i] * t->H[i * p + i] > SINGULAR * t->start[i])) st = LOP_E_NUMERIC;
     if (st == LOP_E_NUMERIC)
-        return lop_fail(err, st, "the Gram matrix of %" PRId64 " channels is singular at ridge = %g: raise ridge, or sample more "
-                        "rows (%g for %" PRId64 " taps)", m, ridge, t->of->q->rows, p);
+        return lop_fail(err, st,
+                        "the Gram matrix of %" PRId64 " channels is singular at ridge = %g: raise ridge, or sample "
+                        "more rows (%g for %" PRId64 " taps)",
+                        m, ridge, t->of->q->rows, p);
     if (st == LOP_OK) st = lop_cholesky_solve(p, t->H, p, t->n, t->W, t->n, err);
     return st == LOP_OK ? lop_cholesky_inverse(p, t->H, p, err) : st;
 }
@@ -125,8 +128,8 @@ static double change(greedy *g, int64_t place)
     for (int64_t q = 0; q < g->consumers; q++) {
         const table *t = &g->t[q];
         const int64_t k = t->k, first = place * k;
-        sum += t->of->share * lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first, t->W + first * t->n,
-                                                t->L, t->Y, &skipped);
+        sum += t->of->share * lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first,
+                                                t->W + first * t->n, t->L, t->Y, &skipped);
     }
     return sum;
 }
@@ -152,9 +155,11 @@ static lop_status take_from(greedy *g, table *t, int64_t place, lop_error *err)
     for (int64_t i = 0; i < p; i++) memcpy(column + i * ldu, t->H + i * p + first, (size_t)k * sizeof(double));
     lop_status st = lop_gemm(false, true, p, k, old, -1.0, t->U, ldu, t->U + first * ldu, ldu, 1.0, column, ldu, err);
     if (st != LOP_OK) return st;
-    lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first, t->W + first * t->n, t->L, t->Y, &skipped);
+    lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first, t->W + first * t->n, t->L, t->Y,
+                      &skipped);
     if (skipped && !g->forward)
-        return lop_fail(err, LOP_E_NUMERIC, "elimination lost channel #%" PRId64 " to rounding: raise ridge", g->channel[place]);
+        return lop_fail(err, LOP_E_NUMERIC, "elimination lost channel #%" PRId64 " to rounding: raise ridge",
+                        g->channel[place]);
     lop_select_unmix(p, k, column, ldu, t->L, column, ldu);
     st = lop_gemm(false, false, p, t->n, k, -1.0, column, ldu, t->Y, t->n, 1.0, t->W, t->n, err);
     memset(t->W + first * t->n, 0, (size_t)(k * t->n) * sizeof(double));
@@ -210,7 +215,8 @@ static int64_t next_place(greedy *g, const int64_t *forced, int64_t step)
     return forced ? -1 : lop_select_least(g->m, g->value, g->gone);
 }
 
-static lop_status eliminate(greedy *g, const int64_t *forced, int64_t width, int64_t *order, double *error, lop_error *err)
+static lop_status eliminate(greedy *g, const int64_t *forced, int64_t width, int64_t *order, double *error,
+                            lop_error *err)
 {
     lop_status st = load(g, err);
     if (st == LOP_OK && error) error[g->c] = error_now(g);
@@ -227,8 +233,8 @@ static lop_status eliminate(greedy *g, const int64_t *forced, int64_t width, int
     return st;
 }
 
-lop_status lop_eliminate(const lop_select_input *in, const int64_t *forced, int64_t width, int64_t *order, double *error,
-                         lop_error *err)
+lop_status lop_eliminate(const lop_select_input *in, const int64_t *forced, int64_t width, int64_t *order,
+                         double *error, lop_error *err)
 {
     greedy g;
     lop_status st = greedy_init(&g, in, false, err);

@@ -18,8 +18,10 @@ lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_er
             *out = names[k].method;
             return LOP_OK;
         }
-    return lop_fail(err, LOP_E_ARG, "no selection is called '%s': elimination, forward, lasso, thinet, response, l1, l2, "
-                    "fpgm, first, random, score, bn-scale or apoz expected", name);
+    return lop_fail(err, LOP_E_ARG,
+                    "no selection is called '%s': elimination, forward, lasso, thinet, response, l1, l2, "
+                    "fpgm, first, random, score, bn-scale or apoz expected",
+                    name);
 }
 
 const char *lop_select_method_name(lop_select_method method)
@@ -172,8 +174,8 @@ static lop_status order_by_thinet(const lop_select_input *in, int64_t *order, lo
 }
 
 /* Channels in the order of removal, at least the first c - width of them. error: as lop_eliminate. */
-static lop_status order_of(const lop_select_input *in, lop_select_method method, int64_t width, int64_t *order, double *error,
-                           lop_error *err)
+static lop_status order_of(const lop_select_input *in, lop_select_method method, int64_t width, int64_t *order,
+                           double *error, lop_error *err)
 {
     const int64_t c = in->centred[0]->c;
     if (method == LOP_SELECT_ELIMINATION) return lop_eliminate(in, NULL, width, order, error, err);
@@ -248,13 +250,15 @@ static lop_status choose_lasso(const lop_select_input *in, int64_t width, lop_ch
     return st;
 }
 
-lop_status lop_select(const lop_select_input *in, lop_select_method method, int64_t width, lop_choice *out, lop_error *err)
+lop_status lop_select(const lop_select_input *in, lop_select_method method, int64_t width, lop_choice *out,
+                      lop_error *err)
 {
     *out = (lop_choice){0};
     lop_status st = check(in, method, err);
     if (st != LOP_OK) return st;
     const int64_t c = in->centred[0]->c;
-    if (width < 1 || width > c) return lop_fail(err, LOP_E_ARG, "width = %" PRId64 ": 1 to %" PRId64 " expected", width, c);
+    if (width < 1 || width > c)
+        return lop_fail(err, LOP_E_ARG, "width = %" PRId64 ": 1 to %" PRId64 " expected", width, c);
     if (method == LOP_SELECT_LASSO) return choose_lasso(in, width, out, err);
     int64_t *order = lop_array(c, sizeof *order, err);
     double *error = lop_array(c + 1, sizeof *error, err);
@@ -276,7 +280,8 @@ lop_status lop_select_curve(const lop_select_input *in, lop_select_method method
     lop_status st = check(in, method, err);
     if (st != LOP_OK) return st;
     if (method == LOP_SELECT_LASSO)
-        return lop_fail(err, LOP_E_ARG, "the LASSO's sets of channels are not nested: choose each width, or take another method");
+        return lop_fail(err, LOP_E_ARG,
+                        "the LASSO's sets of channels are not nested: choose each width, or take another method");
     out->c = in->centred[0]->c;
     out->order = lop_array(out->c, sizeof *out->order, err);
     out->error = lop_array(out->c + 1, sizeof *out->error, err);

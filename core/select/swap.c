@@ -1,5 +1,5 @@
-/* core/select/swap.c - swap refinement on one swept table (Goodnight, "A tutorial on the SWEEP operator", 1979). Over all
- * channels, kept ones S and dropped ones d, with M and R of greedy.c and H = M_SS^-1, T holds
+/* core/select/swap.c - swap refinement on one swept table (Goodnight, "A tutorial on the SWEEP operator", 1979). Over
+ * all channels, kept ones S and dropped ones d, with M and R of greedy.c and H = M_SS^-1, the table holds
  *     T_SS = -H,  T_Sd = H M_Sd,  T_dd = M_dd - M_dS H M_Sd;    W_S = H R_S,  W_d = R_d - M_dS H R_S.
  * Changing sides costs p^2 k for any channel, and |L^-1 W_j|^2 with L L^T = |T_jj| is what it costs or gains. */
 #include "select/select_impl.h"
@@ -58,7 +58,8 @@ static lop_status swapping_init(swapping *s, const lop_select_input *in, lop_err
     s->value = lop_array(s->c, sizeof *s->value, err);
     if (!all || !s->t || !s->kept || !s->value) st = LOP_E_MEMORY;
     for (int64_t i = 0; st == LOP_OK && i < s->c; i++) all[i] = i;
-    for (int64_t q = 0; st == LOP_OK && q < s->consumers; q++) st = swept_init(&s->t[q], &s->consumer[q], in->ridge, all, err);
+    for (int64_t q = 0; st == LOP_OK && q < s->consumers; q++)
+        st = swept_init(&s->t[q], &s->consumer[q], in->ridge, all, err);
     lop_free(all);
     return st;
 }
@@ -88,7 +89,8 @@ static lop_status cross_over(swept *t, int64_t j, bool kept, lop_error *err)
     bool skipped = false;
     whiten(t, j, kept, &skipped);
     if (skipped)
-        return lop_fail(err, LOP_E_NUMERIC, "channel #%" PRId64 " depends on others that are kept: raise ridge to swap", j);
+        return lop_fail(err, LOP_E_NUMERIC, "channel #%" PRId64 " depends on others that are kept: raise ridge to swap",
+                        j);
     lop_select_unmix(p, k, t->T + first, p, t->L, t->V, k);
     lop_status st = lop_syrk(false, p, k, sign, t->V, k, 1.0, t->T, p, err);
     if (st == LOP_OK) st = lop_gemm(false, false, p, n, k, sign, t->V, k, t->Y, n, 1.0, t->W, n, err);
@@ -163,7 +165,8 @@ lop_status lop_select_swap(const lop_select_input *in, lop_choice *choice, int64
     for (int64_t i = 0; st == LOP_OK && i < choice->count; i++) {
         const int64_t j = choice->channel[i];
         if (j < 0 || j >= s.c || s.kept[j])
-            st = lop_fail(err, LOP_E_ARG, "choice: channel #%" PRId64 " is no channel of %" PRId64 ", or given twice", j, s.c);
+            st = lop_fail(err, LOP_E_ARG, "choice: channel #%" PRId64 " is no channel of %" PRId64 ", or given twice",
+                          j, s.c);
         else st = toggle(&s, j, err);
     }
     if (st == LOP_OK) st = refine(&s, choice->count, aside, &done, err);

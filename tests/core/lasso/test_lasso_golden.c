@@ -1,5 +1,5 @@
-/* tests/core/lasso/test_lasso_golden.c - rows summed, centred and solved here give the coefficients that scikit-learn finds
- * on the stacked rows themselves (tests/golden/make_lasso.py, which makes the same rows). */
+/* tests/core/lasso/test_lasso_golden.c - rows summed, centred and solved here give the coefficients that scikit-learn
+ * finds on the stacked rows themselves (tests/golden/make_lasso.py, which makes the same rows). */
 #include "support/t.h"
 #include "golden/lasso.h"
 #include "lasso/lasso.h"
@@ -27,7 +27,8 @@ static void rows_of(uint64_t seed, int64_t c, int64_t taps, int64_t n, int64_t r
     }
 }
 
-static void check(uint64_t seed, int64_t c, int64_t taps, int64_t n, int64_t rows, const double *golden, int64_t lambdas)
+static void check(uint64_t seed, int64_t c, int64_t taps, int64_t n, int64_t rows, const double *golden,
+                  int64_t lambdas)
 {
     float *x = lop_array(rows * c * taps, sizeof *x, NULL), *y = lop_array(rows * n, sizeof *y, NULL);
     float *w = lop_array(n * c * taps, sizeof *w, NULL);
@@ -41,7 +42,8 @@ static void check(uint64_t seed, int64_t c, int64_t taps, int64_t n, int64_t row
     t_ok(lop_stats_new(c, taps, n, &s, &err), err);
     t_ok(lop_stats_add(s, x, y, rows, NULL, &err), err);
     t_ok(lop_stats_centre(s, &q, &err), err);
-    t_ok(lop_lasso_init((const lop_centred *const[]){&q}, (const lop_tensor *const[]){&weight}, 1, NULL, &l, &err), err);
+    t_ok(lop_lasso_init((const lop_centred *const[]){&q}, (const lop_tensor *const[]){&weight}, 1, NULL, &l, &err),
+         err);
     t_ok(lop_tensor_init(&beta, LOP_F64, &(lop_shape){1, {c}}, &err), err);
     assert_true(fabs(lop_lasso_top(&l) * 0.95 - golden[0]) < 1e-12);
     for (int64_t k = 0; k < lambdas; k++, golden += c + 1) {
@@ -50,7 +52,8 @@ static void check(uint64_t seed, int64_t c, int64_t taps, int64_t n, int64_t row
         for (int64_t i = 0; i < c; i++) {
             const double got = ((double *)beta.data)[i];
             if (fabs(got - golden[1 + i]) > 1e-6)
-                fail_msg("problem %d, lambda #%d, beta #%d: %.9g, %.9g expected", (int)seed, (int)k, (int)i, got, golden[1 + i]);
+                fail_msg("problem %d, lambda #%d, beta #%d: %.9g, %.9g expected", (int)seed, (int)k, (int)i, got,
+                         golden[1 + i]);
         }
     }
     lop_tensor_clear(&beta);

@@ -1,11 +1,13 @@
-/* tests/core/lasso/test_lasso_path.c - the sums' LASSO against the LASSO on the rows themselves; widths exactly as asked. */
+/* tests/core/lasso/test_lasso_path.c - the sums' LASSO against the LASSO on the rows themselves; widths exactly as
+ * asked. */
 #include "core/sample/layer.h"
 #include "lasso/lasso.h"
 
 static void init(const t_layer *l, const lop_lasso_options *o, lop_lasso *out)
 {
     lop_error err;
-    t_ok(lop_lasso_init((const lop_centred *const[]){&l->q}, (const lop_tensor *const[]){&l->weight}, 1, o, out, &err), err);
+    t_ok(lop_lasso_init((const lop_centred *const[]){&l->q}, (const lop_tensor *const[]){&l->weight}, 1, o, out, &err),
+         err);
 }
 
 /* Column i of the stacked problem: Z_i = X_i W_i^T over rows and filters. */
@@ -62,7 +64,8 @@ T_TEST(sums_and_rows_have_the_same_solutions)
             t_ok(lop_lasso_at(&q, ratio * lop_lasso_top(&q), 1e-12, &beta, &active, &err), err);
             for (int i = 0; i < 9; i++) {
                 const double got = ((double *)beta.data)[i];
-                if (fabs(got - want[i]) > 1e-7) fail_msg("seed %d, ratio %g: %g, %g expected", (int)seed, ratio, got, want[i]);
+                if (fabs(got - want[i]) > 1e-7)
+                    fail_msg("seed %d, ratio %g: %g, %g expected", (int)seed, ratio, got, want[i]);
                 active -= want[i] != 0;
             }
             assert_int_equal(active, 0);
@@ -82,7 +85,8 @@ static void check_choice(const t_layer *l, const lop_lasso *q, int64_t width, bo
     assert_int_equal(choice.count, width);
     double left = 0, *Z = stacked(l);
     for (int64_t k = 0; k < width; k++) {
-        assert_true(choice.channel[k] >= 0 && choice.channel[k] < l->c && (k == 0 || choice.channel[k] > choice.channel[k - 1]));
+        assert_true(choice.channel[k] >= 0 && choice.channel[k] < l->c &&
+                    (k == 0 || choice.channel[k] > choice.channel[k - 1]));
         assert_true(!nonnegative || choice.beta[k] >= 0);
     }
     for (int64_t r = 0; r < l->rows * l->n; r++) {
@@ -90,8 +94,8 @@ static void check_choice(const t_layer *l, const lop_lasso *q, int64_t width, bo
         for (int64_t k = 0; k < width; k++) d -= choice.beta[k] * Z[choice.channel[k] * l->rows * l->n + r];
         left += d * d;
     }
-    if (fabs(left / l->energy - choice.error) > 1e-9) fail_msg("width %d: error %g, %g expected", (int)width, choice.error,
-                                                              left / l->energy);
+    if (fabs(left / l->energy - choice.error) > 1e-9)
+        fail_msg("width %d: error %g, %g expected", (int)width, choice.error, left / l->energy);
     lop_free(Z);
     lop_lasso_choice_clear(&choice);
 }
@@ -141,7 +145,8 @@ T_TEST(a_schedules_own_beta_is_cut_or_filled)
     double beta[8] = {0, 1, 0, 0.5, 0, 2, 0, 0};
     init(l, NULL, &q);
     t_ok(lop_lasso_exact(&q, beta, 0.1, 3, &choice, &err), err);
-    assert_true(choice.channel[0] == 1 && choice.channel[1] == 3 && choice.channel[2] == 5 && fabs(choice.beta[2] - 2) < 1e-12);
+    assert_true(choice.channel[0] == 1 && choice.channel[1] == 3 && choice.channel[2] == 5 &&
+                fabs(choice.beta[2] - 2) < 1e-12);
     lop_lasso_choice_clear(&choice);
     for (int64_t width = 1; width <= 8; width++) {
         t_ok(lop_lasso_exact(&q, beta, 0.1, width, &choice, &err), err);
@@ -170,10 +175,11 @@ T_TEST(several_consumers_share_one_beta)
     t_layer *odd = t_layer_new(5, 1, 2, 50, 1, T_PLAIN);
     lop_lasso none;
     t_fails(lop_lasso_init((const lop_centred *const[]){&l[0]->q, &odd->q},
-                           (const lop_tensor *const[]){&l[0]->weight, &odd->weight}, 2, NULL, &none, &err), LOP_E_SHAPE, err,
-            "consumer #1: consumers of 6 and of 5 channels");
-    t_fails(lop_lasso_init((const lop_centred *const[]){&l[0]->q}, (const lop_tensor *const[]){&odd->weight}, 1, NULL, &none,
-                           &err), LOP_E_SHAPE, err, "weight is float32 2x5x1");
+                           (const lop_tensor *const[]){&l[0]->weight, &odd->weight}, 2, NULL, &none, &err),
+            LOP_E_SHAPE, err, "consumer #1: consumers of 6 and of 5 channels");
+    t_fails(lop_lasso_init((const lop_centred *const[]){&l[0]->q}, (const lop_tensor *const[]){&odd->weight}, 1, NULL,
+                           &none, &err),
+            LOP_E_SHAPE, err, "weight is float32 2x5x1");
     t_layer_free(odd);
     for (int k = 0; k < 2; k++) {
         lop_lasso_clear(&one[k]);

@@ -48,7 +48,8 @@ static void t_lasso_free(t_lasso *q)
 T_TEST(result_is_optimal)
 {
     static const struct { int64_t c; double ratio; bool nonnegative; } cases[] = {
-        {1, .5, false}, {2, 0, false}, {17, .3, false}, {64, .01, false}, {64, 1, false}, {17, .1, true}, {64, .05, true}};
+        {1, .5, false}, {2, 0, false}, {17, .3, false}, {64, .01, false}, {64, 1, false}, {17, .1, true},
+        {64, .05, true}};
     for (size_t k = 0; k < T_COUNT(cases); k++)
         for (uint64_t seed = 0; seed < T_SEEDS(20); seed++) {
             t_lasso *q = t_lasso_new(cases[k].c, seed);

@@ -1,4 +1,4 @@
-/* tests/core/reconstruct/test_reconstruct.c - weights from sums against weights from rows (QR with the ridge as rows). */
+/* tests/core/reconstruct/test_reconstruct.c - weights from sums against those from rows (QR, the ridge as rows). */
 #include "core/sample/layer.h"
 #include "reconstruct/reconstruct.h"
 
@@ -15,10 +15,12 @@ static void direct(const t_layer *l, double ridge, double *W)
         const int64_t channel = kept[i / l->taps];
         double power = 0;
         for (int64_t r = 0; r < l->rows; r++)
-            for (int64_t t = 0; t < l->taps; t++) power += pow(l->X[r * l->p + channel * l->taps + t], 2) / (double)l->taps;
+            for (int64_t t = 0; t < l->taps; t++)
+                power += pow(l->X[r * l->p + channel * l->taps + t], 2) / (double)l->taps;
         A[(l->rows + i) * m + i] = sqrt(ridge * power);
         for (int64_t f = 0; f < l->n; f++)
-            B[(l->rows + i) * l->n + f] = sqrt(ridge * power) * (double)l->w[f * l->p + channel * l->taps + i % l->taps];
+            B[(l->rows + i) * l->n + f] =
+                sqrt(ridge * power) * (double)l->w[f * l->p + channel * l->taps + i % l->taps];
     }
     t_qr(rows, m, l->n, A, B, W);
     lop_free(A);
@@ -211,7 +213,8 @@ T_TEST(twins_and_dead_channels_are_survived)
     lop_reconstruct_options o = {LOP_RECONSTRUCT_LEAST_SQUARES, 0, NULL};
     lop_reconstruction r;
     lop_error err;
-    t_fails(lop_reconstruct(&l->q, NULL, &l->weight, all, 6, &o, &r, &err), LOP_E_NUMERIC, err, "singular at ridge = 0");
+    t_fails(lop_reconstruct(&l->q, NULL, &l->weight, all, 6, &o, &r, &err), LOP_E_NUMERIC, err,
+            "singular at ridge = 0");
     assert_null(r.weight.data);
     t_ok(lop_reconstruct(&l->q, NULL, &l->weight, all, 6, NULL, &r, &err), err);
     assert_true(r.ridge == 1e-5);
@@ -240,13 +243,16 @@ T_TEST(what_is_wrong_is_named)
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, twice, 2, NULL, &r, &err), LOP_E_ARG, err, "kept channel #1");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, past, 2, NULL, &r, &err), LOP_E_ARG, err, "0 to 5");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, past, 0, NULL, &r, &err), LOP_E_ARG, err, "0 channels kept");
-    t_fails(lop_reconstruct(&l->q, odd->stats, &l->weight, kept, 4, NULL, &r, &err), LOP_E_SHAPE, err, "6x2x4 against 6x2x3");
-    t_fails(lop_reconstruct(&l->q, NULL, &odd->weight, kept, 4, NULL, &r, &err), LOP_E_SHAPE, err, "weight is float32 4x6x2");
+    t_fails(lop_reconstruct(&l->q, odd->stats, &l->weight, kept, 4, NULL, &r, &err), LOP_E_SHAPE, err,
+            "6x2x4 against 6x2x3");
+    t_fails(lop_reconstruct(&l->q, NULL, &odd->weight, kept, 4, NULL, &r, &err), LOP_E_SHAPE, err,
+            "weight is float32 4x6x2");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, kept, 4, &o, &r, &err), LOP_E_ARG, err, "ridge = -3");
     assert_true(!r.weight.data && !r.bias.data);
     t_layer_free(l);
     t_layer_free(odd);
 }
 
-T_MAIN(T(weights_equal_those_from_the_rows), T(the_ridge_is_chosen_on_held_out_rows), T(scales_equal_those_from_the_rows),
-       T(nothing_but_the_intercept), T(a_bias_that_stays), T(twins_and_dead_channels_are_survived), T(what_is_wrong_is_named))
+T_MAIN(T(weights_equal_those_from_the_rows), T(the_ridge_is_chosen_on_held_out_rows),
+       T(scales_equal_those_from_the_rows), T(nothing_but_the_intercept), T(a_bias_that_stays),
+       T(twins_and_dead_channels_are_survived), T(what_is_wrong_is_named))

@@ -1,5 +1,6 @@
-/* tests/core/sample/layer.h - a made-up consumer on correlated ReLU data, its sums, and the same things done directly on
- * its rows: centred matrices, least squares by Householder's QR. For the suites of sample, lasso, select, reconstruct. */
+/* tests/core/sample/layer.h - a made-up consumer on correlated ReLU data, its sums, and the same things done directly
+ * on its rows: centred matrices, least squares by Householder's QR. For the suites of sample, lasso, select,
+ * reconstruct. */
 #ifndef LOP_TESTS_SAMPLE_LAYER_H
 #define LOP_TESTS_SAMPLE_LAYER_H
 #include "support/t.h"
@@ -16,9 +17,12 @@ typedef struct {
     lop_centred q;
 } t_layer;
 
-enum { T_PLAIN = 0, T_TWINS = 1, T_DEAD = 2 };  /* T_TWINS: channel 1 equals 0, 3 equals 2; T_DEAD: the last is constant */
+enum { T_PLAIN = 0, T_TWINS = 1, T_DEAD = 2 };  /* twins: channel 1 equals 0, 3 equals 2; dead: the last is constant */
 
-static inline double t_draw(uint64_t seed, uint64_t what, int64_t at) { return lop_random_normal(seed, what, (uint64_t)at); }
+static inline double t_draw(uint64_t seed, uint64_t what, int64_t at)
+{
+    return lop_random_normal(seed, what, (uint64_t)at);
+}
 
 static inline void t_layer_rows(t_layer *l, uint64_t seed, int traits)
 {
@@ -91,8 +95,8 @@ static inline double *t_columns(const t_layer *l, const int64_t *channel, int64_
     return to;
 }
 
-/* min |A W - B|^2 by Householder reflections, A (rows, m), B (rows, n), both spoilt; W (m, n) or NULL. Returns the sum of
- * squares that is left. */
+/* min |A W - B|^2 by Householder reflections, A (rows, m), B (rows, n), both spoilt; W (m, n) or NULL. Returns the sum
+ * of squares that is left. */
 static inline double t_qr(int64_t rows, int64_t m, int64_t n, double *A, double *B, double *W)
 {
     for (int64_t k = 0; k < m; k++) {

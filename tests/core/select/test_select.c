@@ -1,4 +1,5 @@
-/* tests/core/select/test_select.c - greedy methods against a fresh least squares on the rows for every candidate; widths. */
+/* tests/core/select/test_select.c - greedy methods against a fresh least squares on the rows for every candidate;
+ * widths. */
 #include "core/sample/layer.h"
 #include "select/select.h"
 
@@ -10,7 +11,8 @@ typedef struct {
     lop_select_input in;
 } setting;
 
-static setting *setting_new(int64_t consumers, int64_t c, int64_t taps, int64_t n, int64_t rows, uint64_t seed, int traits)
+static setting *setting_new(int64_t consumers, int64_t c, int64_t taps, int64_t n, int64_t rows, uint64_t seed,
+                            int traits)
 {
     setting *s = lop_array(1, sizeof *s, NULL);
     for (int64_t k = 0; k < consumers; k++) {
@@ -33,12 +35,13 @@ static double power(const t_layer *l, int64_t channel)
 {
     double sum = 0;
     for (int64_t r = 0; r < l->rows; r++)
-        for (int64_t t = channel * l->taps; t < (channel + 1) * l->taps; t++) sum += l->X[r * l->p + t] * l->X[r * l->p + t];
+        for (int64_t t = channel * l->taps; t < (channel + 1) * l->taps; t++)
+            sum += l->X[r * l->p + t] * l->X[r * l->p + t];
     return sum / (double)l->taps;
 }
 
-/* The ridge as rows: sqrt(ridge N D_j) (W_j - W0_j) below X W - Y. *penalised is the whole minimum, with what the absent
- * channels pay; returns |Y - X W|^2 alone. */
+/* The ridge as rows: sqrt(ridge N D_j) (W_j - W0_j) below X W - Y. *penalised is the whole minimum, with what the
+ * absent channels pay; returns |Y - X W|^2 alone. */
 static double ridged(const t_layer *l, const int64_t *channel, int64_t count, double ridge, double *penalised)
 {
     const int64_t m = count * l->taps, rows = l->rows + m;
@@ -111,8 +114,8 @@ static void check_elimination(const setting *s, const lop_curve *curve)
             least = fmin(least, objective);
             if (kept[i] == curve->order[step]) mine = objective;
         }
-        if (!(mine <= least + 1e-9)) fail_msg("step %d: #%d raises by %g, the least is %g", (int)step, (int)curve->order[step],
-                                              mine, least);
+        if (!(mine <= least + 1e-9))
+            fail_msg("step %d: #%d raises by %g, the least is %g", (int)step, (int)curve->order[step], mine, least);
         count = without(kept, count, curve->order[step], rest);
         memcpy(kept, rest, sizeof kept);
         error = fresh(s, kept, count, &before);
@@ -124,11 +127,12 @@ static void check_elimination(const setting *s, const lop_curve *curve)
 T_TEST(elimination_is_exact_at_every_width)
 {
     static const struct { int64_t consumers, c, taps, n, rows; double ridge; bool cost; } cases[] = {
-        {1, 8, 1, 3, 60, 0, false}, {1, 7, 3, 4, 90, 0, false}, {1, 7, 3, 4, 90, 1e-3, false}, {2, 6, 2, 3, 70, 1e-2, false},
-        {3, 6, 2, 3, 70, 0, true}, {1, 1, 4, 2, 30, 0, false}};
+                 {1, 8, 1, 3, 60, 0, false},    {1, 7, 3, 4, 90, 0, false}, {1, 7, 3, 4, 90, 1e-3, false},
+                 {2, 6, 2, 3, 70, 1e-2, false}, {3, 6, 2, 3, 70, 0, true},  {1, 1, 4, 2, 30, 0, false}};
     for (size_t k = 0; k < T_COUNT(cases); k++)
         for (uint64_t seed = 0; seed < T_SEEDS(3); seed++) {
-            setting *s = setting_new(cases[k].consumers, cases[k].c, cases[k].taps, cases[k].n, cases[k].rows, seed, T_PLAIN);
+            setting *s =
+                setting_new(cases[k].consumers, cases[k].c, cases[k].taps, cases[k].n, cases[k].rows, seed, T_PLAIN);
             const double cost[] = {9, 1, 9, 1, 4, 4, 1, 9};
             lop_curve curve;
             lop_error err;
@@ -156,7 +160,8 @@ T_TEST(long_eliminations_stay_exact)
             double objective;
             const double error = fresh(s, curve.order + 150 - widths[i], widths[i], &objective);
             if (fabs(error - curve.error[widths[i]]) > 1e-8)
-                fail_msg("traits %d, width %d: %.12g, %.12g expected", traits, (int)widths[i], curve.error[widths[i]], error);
+                fail_msg("traits %d, width %d: %.12g, %.12g expected", traits, (int)widths[i], curve.error[widths[i]],
+                         error);
         }
         lop_curve_clear(&curve);
         setting_free(s);
@@ -185,7 +190,8 @@ T_TEST(forward_adds_what_lowers_the_error_most)
                 most = fmax(most, before - objective);
                 if (j == curve.order[7 - count]) mine = before - objective;
             }
-            if (!(mine >= most - 1e-9)) fail_msg("seed %d, step %d: %g, %g possible", (int)seed, (int)count, mine, most);
+            if (!(mine >= most - 1e-9))
+                fail_msg("seed %d, step %d: %g, %g possible", (int)seed, (int)count, mine, most);
             kept[count] = curve.order[7 - count];
             const double error = fresh(s, kept, count + 1, &before);
             assert_true(fabs(error - curve.error[count + 1]) < 1e-9);
@@ -197,8 +203,8 @@ T_TEST(forward_adds_what_lowers_the_error_most)
 
 T_TEST(every_method_delivers_the_width_asked_for)
 {
-    static const char *const methods[] = {"elimination", "forward", "lasso", "thinet", "response", "l1", "l2", "fpgm", "first",
-                                          "random", "score"};
+    static const char *const methods[] = {"elimination", "forward", "lasso", "thinet", "response", "l1",
+                                          "l2",          "fpgm",    "first", "random", "score"};
     for (int traits = 0; traits < 4; traits++)
         for (uint64_t seed = 0; seed < T_SEEDS(2); seed++) {
             setting *s = setting_new(1 + (int64_t)seed % 2, 9, 2, 3, 80, seed, traits);
@@ -315,7 +321,8 @@ T_TEST(swaps_lower_the_error_until_none_does)
             for (int i = 0; i < 4; i++) in = in || choice.channel[i] == rest[3];
             if (in) continue;
             fresh(s, rest, 4, &objective);
-            if (objective < after - 1e-7) fail_msg("seed %d: #%d for #%d would be better", (int)seed, (int)rest[3], (int)out);
+            if (objective < after - 1e-7)
+                fail_msg("seed %d: #%d for #%d would be better", (int)seed, (int)rest[3], (int)out);
         }
         total += swaps;
         lop_choice_clear(&choice);
@@ -333,7 +340,8 @@ T_TEST(what_is_wrong_is_named)
     lop_select_method method;
     const double cost[6] = {1, 1, 0, 1, 1, 1}, score[6] = {1, NAN, 1, 1, 1, 1};
     t_fails(lop_select_method_of("lass", &method, &err), LOP_E_ARG, err, "'lass': elimination, forward, lasso");
-    t_fails(lop_select(&s->in, LOP_SELECT_ELIMINATION, 3, &choice, &err), LOP_E_NUMERIC, err, "singular at ridge = 0: raise");
+    t_fails(lop_select(&s->in, LOP_SELECT_ELIMINATION, 3, &choice, &err), LOP_E_NUMERIC, err,
+            "singular at ridge = 0: raise");
     t_fails(lop_select(&s->in, LOP_SELECT_FIRST, 7, &choice, &err), LOP_E_ARG, err, "width = 7: 1 to 6");
     t_fails(lop_select(&s->in, LOP_SELECT_SCORE, 3, &choice, &err), LOP_E_ARG, err, "score: one number a channel (6)");
     t_fails(lop_select_curve(&s->in, LOP_SELECT_LASSO, &curve, &err), LOP_E_ARG, err, "not nested");
@@ -353,6 +361,7 @@ T_TEST(what_is_wrong_is_named)
     setting_free(s);
 }
 
-T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact), T(forward_adds_what_lowers_the_error_most),
-       T(every_method_delivers_the_width_asked_for), T(rankings_are_those_of_their_definitions),
-       T(thinet_is_greedy_on_the_rows), T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))
+T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact),
+       T(forward_adds_what_lowers_the_error_most), T(every_method_delivers_the_width_asked_for),
+       T(rankings_are_those_of_their_definitions), T(thinet_is_greedy_on_the_rows),
+       T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))
