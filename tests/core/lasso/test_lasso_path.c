@@ -115,6 +115,32 @@ T_TEST(the_width_asked_for_is_delivered)
         }
 }
 
+/* Without ties one channel comes or goes at a time, so every width has a lambda, and it must be found. */
+T_TEST(a_width_that_some_lambda_has_is_its_support)
+{
+    for (uint64_t seed = 0; seed < T_SEEDS(4); seed++) {
+        t_layer *l = t_layer_new(16, 1, 3, 200, seed, T_PLAIN);
+        lop_lasso q;
+        lop_error err;
+        lop_tensor beta = {0};
+        init(l, NULL, &q);
+        for (int64_t width = 1; width <= 16; width++) {
+            lop_lasso_choice choice;
+            int64_t active;
+            t_ok(lop_tensor_init(&beta, LOP_F64, &(lop_shape){1, {16}}, &err), err);
+            t_ok(lop_lasso_width(&q, width, &choice, &err), err);
+            t_ok(lop_lasso_at(&q, choice.lambda, 1e-10, &beta, &active, &err), err);
+            if (active != width) fail_msg("seed %d, width %d: lambda has %d active", (int)seed, (int)width, (int)active);
+            for (int64_t k = 0; k < width; k++)
+                assert_true(fabs(((double *)beta.data)[choice.channel[k]] - choice.beta[k]) < 1e-5 && choice.beta[k] != 0);
+            lop_lasso_choice_clear(&choice);
+            lop_tensor_clear(&beta);
+        }
+        lop_lasso_clear(&q);
+        t_layer_free(l);
+    }
+}
+
 /* Channels 0 and 1 are the same in rows and weights, and nothing else matters much: width 1 keeps #0, by its number. */
 T_TEST(ties_go_to_the_lowest_number_and_dead_channels_last)
 {
@@ -189,5 +215,6 @@ T_TEST(several_consumers_share_one_beta)
 }
 
 T_MAIN(T(sums_and_rows_have_the_same_solutions), T(the_width_asked_for_is_delivered),
+       T(a_width_that_some_lambda_has_is_its_support),
        T(ties_go_to_the_lowest_number_and_dead_channels_last), T(a_schedules_own_beta_is_cut_or_filled),
        T(several_consumers_share_one_beta))

@@ -232,6 +232,29 @@ T_TEST(every_method_delivers_the_width_asked_for)
         }
 }
 
+/* Every channel a constant, the target too: nothing to learn, and still a choice of the width asked for. */
+T_TEST(a_layer_of_constants_is_survived)
+{
+    setting *s = setting_new(1, 5, 2, 3, 40, 1, T_PLAIN);
+    t_layer *l = s->l[0];
+    lop_error err;
+    for (int64_t i = 0; i < l->rows * l->p; i++) l->x[i] = 0.1f;
+    for (int64_t i = 0; i < l->rows * l->n; i++) l->y[i] = 0.3f;
+    lop_centred_clear(&l->q);
+    lop_stats_free(l->stats);
+    t_ok(lop_stats_new(5, 2, 3, &l->stats, &err), err);
+    t_ok(lop_stats_add(l->stats, l->x, l->y, l->rows, NULL, &err), err);
+    t_ok(lop_stats_centre(l->stats, &l->q, &err), err);
+    for (int method = LOP_SELECT_ELIMINATION; method < LOP_SELECT_SCORE; method++)
+        for (int64_t width = 1; width <= 5; width++) {
+            lop_choice choice;
+            t_ok(lop_select(&s->in, (lop_select_method)method, width, &choice, &err), err);
+            assert_int_equal(choice.count, width);
+            lop_choice_clear(&choice);
+        }
+    setting_free(s);
+}
+
 T_TEST(rankings_are_those_of_their_definitions)
 {
     float filter[4 * 2] = {1, -1, 3, 0, 0, 0.5f, 1, 2.5f};
@@ -363,5 +386,5 @@ T_TEST(what_is_wrong_is_named)
 
 T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact),
        T(forward_adds_what_lowers_the_error_most), T(every_method_delivers_the_width_asked_for),
-       T(rankings_are_those_of_their_definitions), T(thinet_is_greedy_on_the_rows),
+       T(a_layer_of_constants_is_survived), T(rankings_are_those_of_their_definitions), T(thinet_is_greedy_on_the_rows),
        T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))
