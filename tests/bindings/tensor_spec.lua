@@ -149,6 +149,7 @@ describe("random tensors", function()
     local n = 20000
     local u, g = lop.rand({n}, {seed = 1}), lop.randn({n}, {seed = 1, type = "float64"})
     assert.is_true(u:min() >= 0 and u:max() < 1)
+    for i = 1, n do assert.equal(0, u:get(i) * 2 ^ 24 % 1) end  -- so that rounding to float32 gives no 1
     assert.near(0.5, u:mean(), 5 * 0.2887 / n ^ 0.5)            -- five deviations of the mean
     assert.near(0, g:mean(), 5 / n ^ 0.5)
     assert.near(1, g:std(), 5 / (2 * n) ^ 0.5)
@@ -190,6 +191,7 @@ describe("files", function()
     assert.matches("none/such.npy", e.message)
     assert.matches("^[^:]*tensor_spec.lua:%d+: lop.load_npy: none/such.npy", tostring(e))
     assert.equal("so: " .. tostring(e), "so: " .. e)
+    assert.matches("tensor_spec.lua:%d+: lop.load_npy: ", message_of(lop.load_npy, "none/such.npy"))    -- from pcall itself
   end)
 end)
 
