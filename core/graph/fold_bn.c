@@ -92,8 +92,7 @@ static bool find_pair(const folding *f, int at, pair *p)
     if (v < 0 || v >= f->value_count || p->norm->out[0] < 0 || f->held[v] || f->uses.producer[v] < 0) return false;
     if (f->uses.first[v + 1] - f->uses.first[v] != 1) return false;
     p->conv = f->g->node[f->uses.producer[v]];
-    /* A convolution that has taken a norm in makes that norm's output now, not v. */
-    if (!p->conv || (!is_op(p->conv, "Conv") && !is_op(p->conv, "Gemm")) || p->conv->out[0] != v) return false;
+    if (!is_op(p->conv, "Conv") && !is_op(p->conv, "Gemm")) return false;
     return find_weight(f, p) && find_norm(f, p);
 }
 

@@ -77,6 +77,48 @@ T_TEST(sort_is_stable_and_mends_order)
     lop_graph_free(g);
 }
 
+/* Reference: of the nodes whose inputs are there, always the first in the old order; by looking at all, each time. */
+T_TEST(sort_takes_the_first_that_is_ready)
+{
+    enum { NODES = 40 };
+    for (uint64_t seed = 0; seed < T_SEEDS(50); seed++) {
+        lop_error err;
+        lop_graph *g = net_new();
+        int rank[NODES];                        /* node k reads only what nodes of a lower rank make */
+        bool done[NODES] = {false};
+        net_input(g, "x", (lop_shape){1, {2}});
+        for (int k = 0; k < NODES; k++) rank[k] = k;
+        for (int k = NODES - 1; k > 0; k--) {
+            const int other = (int)lop_random_below(seed, LOP_STREAM_USER, (uint64_t)k, k + 1), old = rank[k];
+            rank[k] = rank[other];
+            rank[other] = old;
+        }
+        for (int k = 0; k < NODES; k++) {
+            char in[64], out[32], name[32];
+            const int64_t back = lop_random_below(seed, LOP_STREAM_USER + 1, (uint64_t)k, 6);
+            if (rank[k] > back) snprintf(in, sizeof in, "x v%d", rank[k] - 1 - (int)back);
+            else snprintf(in, sizeof in, "x x");
+            snprintf(out, sizeof out, "v%d", rank[k]);
+            snprintf(name, sizeof name, "n%d", k);
+            net_node(g, "Add", name, in, out);
+        }
+        int order[NODES];
+        for (int placed = 0; placed < NODES; placed++)
+            for (int k = 0; k < NODES; k++) {
+                bool ready = g->node[k]->in[1] == lop_graph_value(g, "x");
+                for (int j = 0; j < NODES; j++) ready |= done[j] && g->node[j]->out[0] == g->node[k]->in[1];
+                if (done[k] || !ready) continue;
+                done[k] = true;
+                order[placed] = k;
+                break;
+            }
+        t_ok(lop_graph_sort(g, &err), err);
+        for (int k = 0; k < NODES; k++)
+            if (atoi(g->node[k]->name + 1) != order[k]) fail_msg("seed %d, place %d", (int)seed, k);
+        lop_graph_free(g);
+    }
+}
+
 T_TEST(sort_names_what_is_wrong)
 {
     static const struct { const char *in1, *out1, *in2, *out2, *says; } cases[] = {
@@ -204,7 +246,7 @@ T_TEST(insert_and_remove_keep_the_others)
 }
 
 T_MAIN(T(names_find_values_and_nodes), T(a_taken_name_gets_a_number), T(uses_list_every_read),
-       T(sort_is_stable_and_mends_order), T(sort_names_what_is_wrong), T(dead_nodes_and_initializers_go),
+       T(sort_is_stable_and_mends_order), T(sort_takes_the_first_that_is_ready), T(sort_names_what_is_wrong), T(dead_nodes_and_initializers_go),
        T(what_a_subgraph_may_read_stays), T(a_clone_shares_weights_and_nothing_else),
        T(attributes_are_typed_and_replaced), T(meta_is_kept_in_order), T(ops_are_found_in_onnx_domain_only),
        T(insert_and_remove_keep_the_others))

@@ -110,15 +110,18 @@ static void entry(wire *t, const char *key, const char *value)
     wire_message(t, 13, &e);
 }
 
-/* folder/model.onnx, folder/data (16 bytes: floats 1 to 4), folder/inside -> data, folder/link -> a file outside. */
+/* folder/model.onnx, folder/data (16 bytes: floats 1 to 4), folder/inside -> data, folder/link -> a file in a folder
+ * whose name is as long. */
 static void make_folder(char folder[4096], char outside[4096])
 {
     static const float floats[] = {1, 2, 3, 4};
     char path[4200];
     lop_error err;
     t_temporary("external", folder);
-    t_temporary("outside", outside);
+    t_temporary("externa2", outside);
     mkdir(folder, 0777);
+    mkdir(outside, 0777);
+    strcat(outside, "/data");
     snprintf(path, sizeof path, "%s/data", folder);
     t_ok(lop_file_write(path, floats, sizeof floats, &err), err);
     t_ok(lop_file_write(outside, floats, sizeof floats, &err), err);
@@ -138,6 +141,8 @@ static void remove_folder(const char *folder, const char *outside)
     }
     rmdir(folder);
     unlink(outside);
+    snprintf(path, sizeof path, "%.*s", (int)(strlen(outside) - 5), outside);
+    rmdir(path);
 }
 
 T_TEST(external_data_comes_from_the_folder_only)
@@ -271,6 +276,7 @@ T_TEST(what_is_no_model_is_refused)
         {"", 0, "is empty"},
         {"return {}\n", 10, "is cut off, or no ONNX model: byte "},
         {"\x08", 1, "an integer does not end"},
+        {"\x3a\x01", 2, "byte 2: ModelProto.graph needs 1 bytes, there are 0"},
         {"\x3a\x7f", 2, "byte 2: ModelProto.graph needs 127 bytes, there are 0"},
         {"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, "ModelProto.graph needs 18446744073709551615 bytes"},
         {"\x38\x01", 2, "ModelProto.graph has another type"},
