@@ -126,7 +126,7 @@ lop_status lop_file_write(const char *path, const void *bytes, size_t n, lop_err
 {
     lop_writer *w;
     lop_status st = lop_writer_open(path, &w, err);
-    if (st != LOP_OK) return st;
+    if (!w) return st;
     st = lop_writer_write(w, bytes, n, err);
     if (st == LOP_OK) return lop_writer_commit(w, err);
     lop_writer_abandon(w);

@@ -9,7 +9,8 @@ static void philox(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     for (int round = 0; round < 10; round++) {
         const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1, (uint32_t)a};
+        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1,
+                                  (uint32_t)a};
         for (int i = 0; i < 4; i++) c[i] = next[i];
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
