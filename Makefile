@@ -100,6 +100,16 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 test: all $(TEST_BIN)
 	@sh tests/run.sh $(OUT)
 
+INSTALL := $(DESTDIR)$(PREFIX)
+HEADERS := $(foreach d,$(sort $(wildcard core/*)),$(wildcard $(d)/$(notdir $(d)).h))
+install: all
+	install -d $(INSTALL)/bin $(INSTALL)/lib/lua/5.4/lop $(INSTALL)/share/lua/5.4
+	install $(OUT)/lop $(INSTALL)/bin
+	install -m 644 $(OUT)/liblop.a $(OUT)/liblop.so $(INSTALL)/lib
+	install -m 644 $(CORE_SO) $(INSTALL)/lib/lua/5.4/lop
+	cp -R $(SHARE) $(INSTALL)/share/lua/5.4
+	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL)/include/lop/$${h#core/} || exit 1; done
+
 clean:
 	rm -rf build build-*
 

@@ -36,6 +36,11 @@ static void watch_interrupts(void)
     sigaction(SIGINT, &action, NULL);
 }
 
+static bool has_modules(lua_State *L, const char *folder)
+{
+    return access(lua_pushfstring(L, "%s/lop/cli.lua", folder), R_OK) == 0;
+}
+
 /* The Lua files beside the program in the build folder, else those of an installation: PREFIX/bin and PREFIX/share. */
 static int set_path(lua_State *L)
 {
@@ -46,8 +51,9 @@ static int set_path(lua_State *L)
     char *slash = strrchr(program, '/');
     *(slash ? slash : program) = '\0';
     const char *folder = lua_pushfstring(L, "%s/share/lua/5.4", program);
-    if (access(lua_pushfstring(L, "%s/lop/init.lua", folder), R_OK) != 0)
-        folder = lua_pushfstring(L, "%s/../share/lua/5.4", program);
+    if (!has_modules(L, folder)) folder = lua_pushfstring(L, "%s/../share/lua/5.4", program);
+    if (!has_modules(L, folder))
+        return luaL_error(L, "%s: neither built (make) nor installed (make install): share/lua/5.4/lop is missing", program);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));

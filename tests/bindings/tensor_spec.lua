@@ -191,7 +191,7 @@ describe("files", function()
     assert.matches("none/such.npy", e.message)
     assert.matches("^[^:]*tensor_spec.lua:%d+: lop.load_npy: none/such.npy", tostring(e))
     assert.equal("so: " .. tostring(e), "so: " .. e)
-    assert.matches("tensor_spec.lua:%d+: lop.load_npy: ", message_of(lop.load_npy, "none/such.npy"))    -- from pcall itself
+    assert.matches("tensor_spec.lua:%d+: lop.load_npy: ", message_of(lop.load_npy, "none.npy"))     -- called by pcall
   end)
 end)
 
