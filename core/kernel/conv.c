@@ -82,9 +82,18 @@ static int64_t block_for(const lop_conv_plan *p, int threads)
     return block;
 }
 
+/* Waking a team takes microseconds: not for less work than that. */
+enum { TEAM_PIXELS = 1 << 16, TEAM_SUMS = 1 << 20 };
+
+static bool worth_a_team(const lop_conv_plan *p)
+{
+    return (double)p->conv.n * (double)p->taps * (double)(p->conv.oh * p->conv.ow) >= TEAM_SUMS;
+}
+
 void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team, float *y)
 {
     lop_conv_call c = {.plan = p, .x = x, .epilogue = e, .scratch = scratch, .y = y};
+    if (!worth_a_team(p)) team = NULL;
     if (p->conv.group > 1) {
         c.band = p->conv.oh;
         lop_conv_groups(&c, team);
@@ -94,7 +103,7 @@ void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e,
     const int64_t chunks = (p->panels + c.block - 1) / c.block * p->tiles;
     for (c.first = 0; c.first < p->conv.oh; c.first += p->band) {
         c.band = p->conv.oh - c.first < p->band ? p->conv.oh - c.first : p->band;
-        if (!p->direct) lop_team_run(team, p->conv.c, copy_chunk, &c);
+        if (!p->direct) lop_team_run(p->conv.c * p->channel < TEAM_PIXELS ? NULL : team, p->conv.c, copy_chunk, &c);
         lop_team_run(team, chunks, tile_chunk, &c);
     }
 }

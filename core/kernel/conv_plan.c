@@ -3,7 +3,7 @@
 #include "kernel/kernel_impl.h"
 
 /* Planes past this are made and used a band of rows at a time, so that they stay in the second-level cache. */
-enum { SCRATCH_LIMIT = 1 << 20, SCRATCH_GOAL = 1 << 19, PACK_GOAL = 1 << 18, GROUP_SLOTS = 32 };
+enum { SCRATCH_LIMIT = 1 << 21, SCRATCH_GOAL = 1 << 20, PACK_GOAL = 1 << 18, GROUP_SLOTS = 32 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }

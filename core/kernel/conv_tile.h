@@ -100,10 +100,33 @@ ALWAYS void finish_column(const lop_conv_tile *t, const lop_conv_vector *v, cons
     }
 }
 
+/* The same where the tile is one run of whole vectors in each output plane. */
+ALWAYS void finish_run(const lop_conv_tile *t, const float *sum, const bool add)
+{
+    const V low = V_SET1(t->low), high = V_SET1(t->high);
+    const int64_t n = t->vectors * V_WIDTH;
+    int64_t at = t->vector->dst;
+    for (int i = 0; i < t->filters; i++, at += t->plane, sum += n) {
+        const V bias = V_SET1(t->bias ? t->bias[i] : 0.0f);
+        for (int64_t j = 0; j < n; j += V_WIDTH) {
+            V s = V_ADD(V_LOAD(sum + j), bias);
+            if (add) s = V_ADD(s, V_LOAD(t->add + at + j));
+            V_STORE(t->y + at + j, V_MIN(high, V_MAX(low, s)));
+        }
+    }
+}
+
 static void tile(const lop_conv_tile *t)
 {
     float sum[LOP_TILE_FILTERS * LOP_TILE_VECTORS * V_WIDTH] __attribute__((aligned(64)));
+    const lop_conv_vector *last = t->vector + t->vectors - 1;
     tile_of(t)(t, sum);
+    if (last->dst - t->vector->dst == (t->vectors - 1) * V_WIDTH && last->count == V_WIDTH &&
+        t->limit - last->dst >= V_WIDTH) {
+        if (t->add) finish_run(t, sum, true);
+        else finish_run(t, sum, false);
+        return;
+    }
     for (int j = 0; j < t->vectors; j++) {
         const lop_conv_vector *v = t->vector + j;
         const int64_t left = t->limit - v->dst;
@@ -128,6 +151,10 @@ static void copy_rows(const lop_conv_rows *r)
                 if (r->step == 1) V_STORE(to + i, V_LOAD(x + i));
                 else V_STORE(to + i, V_EVEN(x + 2 * i));
             }
+        }
+        if (r->n < V_WIDTH && r->step == 1) {
+            V_STORE_N(to, V_LOAD_N(x, (int)r->n), (int)r->n);
+            i = r->n;
         }
         for (; i < r->n; i++) to[i] = x[i * r->step];
         for (int64_t z = r->lead + r->n; z < r->yrow; z++) y[z] = 0.0f;
