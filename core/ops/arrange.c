@@ -180,6 +180,8 @@ static lop_status block_read(const lop_op_call *call, bool to_space, int64_t *b,
     *b = lop_node_int(call->node, "blocksize", 0);
     if (x->ndim != 4) return lop_fail(err, LOP_E_SHAPE, "input has %d dimensions, 4 expected", x->ndim);
     if (*b < 1 || *b > INT16_MAX) return lop_fail(err, LOP_E_FORMAT, "blocksize is %" PRId64, *b);
+    for (int d = 1; d < 4; d++)
+        if (x->dim[d] > INT32_MAX) return lop_fail(err, LOP_E_SHAPE, "dimension %d is %" PRId64, d, x->dim[d]);
     if (to_space ? x->dim[1] % (*b * *b) != 0 : x->dim[2] % *b != 0 || x->dim[3] % *b != 0)
         return lop_fail(err, LOP_E_SHAPE, "%" PRId64 "x%" PRId64 "x%" PRId64 " by blocks of %" PRId64, x->dim[1], x->dim[2],
                         x->dim[3], *b);
@@ -196,9 +198,6 @@ static lop_status block_shape(const lop_op_call *call, bool to_space, lop_error 
     if (st != LOP_OK) return st;
     const int64_t *x = call->in[0]->shape.dim;
     lop_shape y = {4, {x[0], x[1] / (b * b), x[2] * b, x[3] * b}};
-    size_t c;
-    if (!to_space && (!lop_mul_size(&c, (size_t)x[1], b * b) || c > INT64_MAX))
-        return lop_fail(err, LOP_E_SHAPE, "%" PRId64 " channels by blocks of %" PRId64, x[1], b);
     if (!to_space) y = (lop_shape){4, {x[0], x[1] * b * b, x[2] / b, x[3] / b}};
     return ops_set(call, 0, call->in[0]->type, &y, err);
 }

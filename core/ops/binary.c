@@ -224,6 +224,16 @@ static ops_pair_kernel pick(const lop_op_call *call, const pair_op *op)
     return by_sign_of_a ? fmods[type] : op->kernel[type];
 }
 
+ops_pair_kernel ops_pair_of_reduction(const char *how, lop_dtype type)
+{
+    static const char *const names[4][2] = {{"add", "Add"}, {"mul", "Mul"}, {"min", "Min"}, {"max", "Max"}};
+    const int at = type_index(type);
+    for (int k = 0; k < 4 && at >= 0; k++)
+        for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+            if (strcmp(how, names[k][0]) == 0 && strcmp(pairs[i].name, names[k][1]) == 0) return pairs[i].kernel[at];
+    return NULL;
+}
+
 static lop_status check_types(const lop_op_call *call, const pair_op *op, lop_error *err)
 {
     const bool any = op && strcmp(op->name, "Pow") == 0;        /* its exponent may be of another type */
@@ -269,6 +279,8 @@ lop_status ops_prelu_shape(const lop_op_call *call, lop_error *err)
 
 /* ---- forward ---- */
 
+static bool is_real(lop_dtype type) { return type == LOP_F32 || type == LOP_F64; }
+
 static void run_pair(const lop_op_call *call, const lop_tensor *a, const lop_tensor *b, ops_pair_kernel kernel)
 {
     const lop_tensor *y = &call->out[0];
@@ -286,15 +298,35 @@ lop_status ops_pair_forward(const lop_op_call *call, lop_error *err)
 lop_status ops_div_forward(const lop_op_call *call, lop_error *err)
 {
     const lop_tensor *b = call->in[1];
-    const bool real = b->type == LOP_F32 || b->type == LOP_F64;
-    for (int64_t i = 0; !real && i < lop_tensor_size(b); i++)
+    for (int64_t i = 0; !is_real(b->type) && i < lop_tensor_size(b); i++)
         if (lop_tensor_get(b, i) == 0.0) return lop_fail(err, LOP_E_NUMERIC, "division by zero at entry #%" PRId64, i);
     return ops_pair_forward(call, err);
+}
+
+/* An integer to a real power: in float64, cut to an integer. */
+static lop_status real_power(const lop_op_call *call, lop_error *err)
+{
+    lop_tensor base = {0}, exponent = {0}, power = {0}, back = {0};
+    const lop_tensor *y = &call->out[0];
+    lop_status st = lop_tensor_cast(&base, call->in[0], LOP_F64, err);
+    if (st == LOP_OK) st = lop_tensor_cast(&exponent, call->in[1], LOP_F64, err);
+    if (st == LOP_OK) st = lop_tensor_init(&power, LOP_F64, &y->shape, err);
+    if (st == LOP_OK) {
+        ops_pair_run(&base, &exponent, pow_f64, sizeof(double), sizeof(double), &y->shape, power.data, call->team);
+        st = lop_tensor_cast(&back, &power, y->type, err);
+    }
+    if (st == LOP_OK && lop_tensor_bytes(y) > 0) memcpy(y->data, back.data, lop_tensor_bytes(y));
+    lop_tensor_clear(&base);
+    lop_tensor_clear(&exponent);
+    lop_tensor_clear(&power);
+    lop_tensor_clear(&back);
+    return st;
 }
 
 lop_status ops_pow_forward(const lop_op_call *call, lop_error *err)
 {
     lop_tensor exponent;
+    if (!is_real(call->in[0]->type) && is_real(call->in[1]->type)) return real_power(call, err);
     lop_status st = lop_tensor_cast(&exponent, call->in[1], call->in[0]->type, err);
     if (st != LOP_OK) return st;
     run_pair(call, call->in[0], &exponent, pick(call, find(call)));

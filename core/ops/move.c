@@ -5,17 +5,19 @@
 
 lop_status ops_map_init(ops_map *m, const lop_shape *out, lop_error *err)
 {
-    int64_t total = 0;
+    size_t total = 0;
     m->ndim = out->ndim;
     for (int d = 0; d < out->ndim; d++) {
         m->n[d] = out->dim[d];
-        total += out->dim[d];
+        if (!lop_add_size(&total, total, out->dim[d]) || total > INT64_MAX)
+            return lop_fail(err, LOP_E_SHAPE, "dimension %d is %" PRId64, d, out->dim[d]);
     }
     if (m->ndim == 0) {                 /* a scalar is a list of one */
-        m->n[0] = total = 1;
+        m->n[0] = 1;
+        total = 1;
         m->ndim = 1;
     }
-    m->block = lop_array(total, sizeof *m->block, err);
+    m->block = lop_array((int64_t)total, sizeof *m->block, err);
     if (!m->block) return LOP_E_MEMORY;
     int64_t at = 0;
     for (int d = 0; d < m->ndim; d++) {

@@ -81,4 +81,6 @@ typedef void (*ops_pair_kernel)(int64_t n, const void *a, int64_t step_a, const 
 /* y = kernel(a, b), broadcast; y has elements of y_item bytes. y may be a or b where that has y's shape. */
 void ops_pair_run(const lop_tensor *a, const lop_tensor *b, ops_pair_kernel kernel, size_t item, size_t y_item,
                   const lop_shape *shape, void *y, lop_team *team);
+/* The kernel of a Scatter's reduction: "add", "mul", "min", "max"; NULL for any other, or a type without one. */
+ops_pair_kernel ops_pair_of_reduction(const char *how, lop_dtype type);
 #endif

@@ -93,27 +93,20 @@ lop_status ops_broadcast(const lop_shape *a, const lop_shape *b, lop_shape *out,
     return LOP_OK;
 }
 
-int64_t ops_outer(const lop_shape *s, int d)
+/* Of a shape without elements, where dimensions beside the empty one may be wild, the product wraps. */
+static int64_t product(const lop_shape *s, int from, int to)
 {
-    int64_t n = 1;
-    for (int i = 0; i < d; i++) n *= s->dim[i];
-    return n;
+    uint64_t n = 1;
+    for (int d = from; d < to; d++) n *= (uint64_t)s->dim[d];
+    return (int64_t)n;
 }
 
-int64_t ops_inner(const lop_shape *s, int d)
-{
-    int64_t n = 1;
-    for (int i = d + 1; i < s->ndim; i++) n *= s->dim[i];
-    return n;
-}
+int64_t ops_outer(const lop_shape *s, int d) { return product(s, 0, d); }
+int64_t ops_inner(const lop_shape *s, int d) { return product(s, d + 1, s->ndim); }
 
 void ops_strides(const lop_shape *s, int64_t *stride)
 {
-    int64_t n = 1;
-    for (int d = s->ndim - 1; d >= 0; d--) {
-        stride[d] = n;
-        n *= s->dim[d];
-    }
+    for (int d = 0; d < s->ndim; d++) stride[d] = product(s, d + 1, s->ndim);
 }
 
 void ops_broadcast_strides(const lop_shape *s, const lop_shape *out, int64_t *stride)
