@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Rows r of this plane are rows first + r of the phase. */
-static void copy_plane(const lop_conv_call *c, const float *x, const lop_conv_phase *py, const lop_conv_phase *px, float *to)
+static void copy_plane(const lop_conv_call *c, const float *x, const lop_conv_phase *py, const lop_conv_phase *px,
+                       float *to)
 {
     const lop_conv_plan *p = c->plan;
     const lop_conv *v = &p->conv;
@@ -38,16 +39,16 @@ void lop_conv_panels(const lop_conv_call *c, const float *base, int64_t group, i
     const lop_conv_plan *p = c->plan;
     const lop_epilogue *e = c->epilogue;
     const int64_t n = p->conv.n / p->conv.group, plane = p->conv.oh * p->conv.ow;
-    const int64_t from = p->vectors * tile / p->tiles, to = p->vectors * (tile + 1) / p->tiles;
+    const int64_t from = lop_split_begin(p->tile, tile), to = lop_split_begin(p->tile, tile + 1);
     lop_conv_tile t = {.base = base, .off = p->off, .taps = p->taps, .vectors = (int)(to - from), .gap = p->gap,
         .vector = p->vector + from, .limit = c->band * p->conv.ow, .plane = plane,
         .low = e->act == LOP_ACT_NONE ? -INFINITY : e->act == LOP_ACT_RELU ? 0.0f : e->low,
         .high = e->act == LOP_ACT_CLIP ? e->high : INFINITY};
     if (t.vector->dst >= t.limit) return;       /* past the last, shorter band */
     for (int64_t i = first; i < end; i++) {
-        const int64_t filter = group * n + n * i / p->panels;
+        const int64_t begin = lop_split_begin(p->panel, i), filter = group * n + begin;
         const int64_t at = filter * plane + c->first * p->conv.ow;
-        t.filters = (int)(n * (i + 1) / p->panels - n * i / p->panels);
+        t.filters = (int)(lop_split_begin(p->panel, i + 1) - begin);
         t.w = p->pack + filter * p->taps;
         t.bias = e->bias ? e->bias + filter : NULL;
         t.add = e->add ? e->add + at : NULL;
@@ -69,16 +70,17 @@ static void tile_chunk(void *context, int64_t chunk, int worker)
     (void)worker;
     const lop_conv_call *c = context;
     const lop_conv_plan *p = c->plan;
-    const int64_t first = chunk / p->tiles * c->block;
-    const int64_t end = first + c->block < p->panels ? first + c->block : p->panels;
-    lop_conv_panels(c, p->direct ? c->x : c->scratch, 0, chunk % p->tiles, first, end);
+    const int64_t first = chunk / p->tile.parts * c->block;
+    const int64_t end = first + c->block < p->panel.parts ? first + c->block : p->panel.parts;
+    lop_conv_panels(c, p->direct ? c->x : c->scratch, 0, chunk % p->tile.parts, first, end);
 }
 
 /* Several chunks for each thread, if there are so many panels. */
 static int64_t block_for(const lop_conv_plan *p, int threads)
 {
-    int64_t block = p->block < p->panels ? p->block : p->panels;
-    while (threads > 1 && block > 1 && (p->panels + block - 1) / block * p->tiles < 4 * threads) block = (block + 1) / 2;
+    int64_t block = p->block < p->panel.parts ? p->block : p->panel.parts;
+    while (threads > 1 && block > 1 && (p->panel.parts + block - 1) / block * p->tile.parts < 4 * threads)
+        block = (block + 1) / 2;
     return block;
 }
 
@@ -90,7 +92,8 @@ static bool worth_a_team(const lop_conv_plan *p)
     return (double)p->conv.n * (double)p->taps * (double)(p->conv.oh * p->conv.ow) >= TEAM_SUMS;
 }
 
-void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team, float *y)
+void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team,
+                  float *y)
 {
     lop_conv_call c = {.plan = p, .x = x, .epilogue = e, .scratch = scratch, .y = y};
     if (!worth_a_team(p)) team = NULL;
@@ -100,7 +103,7 @@ void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e,
         return;
     }
     c.block = block_for(p, lop_team_threads(team));
-    const int64_t chunks = (p->panels + c.block - 1) / c.block * p->tiles;
+    const int64_t chunks = (p->panel.parts + c.block - 1) / c.block * p->tile.parts;
     for (c.first = 0; c.first < p->conv.oh; c.first += p->band) {
         c.band = p->conv.oh - c.first < p->band ? p->conv.oh - c.first : p->band;
         if (!p->direct) lop_team_run(p->conv.c * p->channel < TEAM_PIXELS ? NULL : team, p->conv.c, copy_chunk, &c);

@@ -84,7 +84,8 @@ static lop_status planes_init(lop_conv_plan *p, lop_error *err)
     const int64_t past = ceil_div(p->row, LOP_LANES) * LOP_LANES + 2 * LOP_LANES;
     if (!lop_mul_size(&floats, (size_t)p->channel, channels) || !lop_add_size(&floats, floats, past) ||
         floats > INT64_MAX / 4 || !lop_mul_size(&p->scratch, floats * 4, p->slots))
-        return lop_fail(err, LOP_E_MEMORY, "a convolution of %" PRId64 " channels needs more memory than there can be", c->c);
+        return lop_fail(err, LOP_E_MEMORY, "a convolution of %" PRId64 " channels needs more memory than there can be",
+                        c->c);
     p->slot = (int64_t)floats;
     return LOP_OK;
 }
@@ -166,7 +167,8 @@ static lop_status vectors_init(lop_conv_plan *p, lop_error *err)
     const int64_t along = ceil_div(total, width), by_row = p->band * ceil_div(ow, width);
     p->vector = lop_array(most(along, by_row), sizeof *p->vector, err);
     if (!p->vector) return LOP_E_MEMORY;
-    if (!p->direct && ow * 2 == width && p->isa->pairs[0] > 0 && ceil_div(p->band, 2) < least(along, by_row)) two_rows(p);
+    const bool halves = ow * 2 == width && p->isa->pairs[0] > 0 && ceil_div(p->band, 2) < least(along, by_row);
+    if (!p->direct && halves) two_rows(p);
     else if (!p->direct && by_row <= along) row_by_row(p);
     else along_rows(p, total);
     return LOP_OK;
@@ -181,33 +183,34 @@ static int64_t tap_cost(int64_t filters, int64_t vectors)
     return most(8, most(filters * vectors, filters + 2 * vectors + 1));
 }
 
-/* The panels that work out best for n filters: as equal as can be, no more than `filters` each. */
-static int64_t panels_cost(const lop_conv_plan *p, int64_t n, int64_t filters, int64_t *tiles)
+static lop_split split(int64_t items, int64_t most_each)
 {
-    const int64_t wide = p->gap ? p->isa->pairs[filters - 1] : p->isa->vectors[filters - 1];
-    const int64_t panels = ceil_div(n, filters), small = n / panels, large = n % panels;
-    *tiles = ceil_div(p->vectors, wide);
-    const int64_t narrow = p->vectors / *tiles, wider = p->vectors % *tiles;
-    int64_t cost = 0;
-    for (int64_t i = 0; i < 2; i++) {
-        const int64_t count = i == 0 ? panels - large : large, f = small + i;
-        cost += count * ((*tiles - wider) * tap_cost(f, narrow) + (wider > 0 ? wider * tap_cost(f, narrow + 1) : 0));
-    }
-    return cost;
+    const int64_t parts = ceil_div(items, most_each);
+    return (lop_split){parts, items / parts, items % parts};
 }
 
+static int64_t tiles_cost(lop_split tile, int64_t filters)
+{
+    const int64_t wider = tile.more > 0 ? tile.more * tap_cost(filters, tile.least + 1) : 0;
+    return wider + (tile.parts - tile.more) * tap_cost(filters, tile.least);
+}
+
+/* As equal panels and tiles as can be, of the sizes that work out best. */
 static void tiles_init(lop_conv_plan *p)
 {
     const int64_t n = p->conv.n / p->conv.group;
-    int64_t best = INT64_MAX, tiles;
+    int64_t best = INT64_MAX;
     for (int64_t filters = least(n, p->isa->filters); filters >= 1; filters--) {
-        const int64_t cost = panels_cost(p, n, filters, &tiles);
+        const int64_t wide = p->gap ? p->isa->pairs[filters - 1] : p->isa->vectors[filters - 1];
+        const lop_split panel = split(n, filters), tile = split(p->vectors, wide);
+        const int64_t larger = panel.more > 0 ? panel.more * tiles_cost(tile, panel.least + 1) : 0;
+        const int64_t cost = larger + (panel.parts - panel.more) * tiles_cost(tile, panel.least);
         if (cost >= best) continue;
         best = cost;
-        p->panels = ceil_div(n, filters);
-        p->tiles = tiles;
+        p->panel = panel;
+        p->tile = tile;
     }
-    p->block = most(1, PACK_GOAL / 4 / most(1, p->taps) / ceil_div(n, p->panels));
+    p->block = most(1, PACK_GOAL / 4 / p->taps / (p->panel.least + 1));
 }
 
 static lop_status pack_init(lop_conv_plan *p, const float *w, lop_error *err)
@@ -219,8 +222,8 @@ static lop_status pack_init(lop_conv_plan *p, const float *w, lop_error *err)
     p->pack = lop_array((int64_t)size, sizeof *p->pack, err);
     if (!p->pack) return LOP_E_MEMORY;
     for (int64_t g = 0; g < p->conv.group; g++)
-        for (int64_t i = 0; i < p->panels; i++) {
-            const int64_t first = n * i / p->panels, filters = n * (i + 1) / p->panels - first;
+        for (int64_t i = 0; i < p->panel.parts; i++) {
+            const int64_t first = lop_split_begin(p->panel, i), filters = lop_split_begin(p->panel, i + 1) - first;
             const float *from = w + (g * n + first) * taps;
             float *to = p->pack + (g * n + first) * taps;
             for (int64_t t = 0; t < taps; t++)

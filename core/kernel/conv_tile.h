@@ -1,9 +1,9 @@
 /* core/kernel/conv_tile.h - the kernels of one instruction set, written once over vector macros. The including file
- * defines, for V (a vector of V_WIDTH floats): V_ZERO(), V_SET1(f), V_LOAD(p), V_STORE(p, v), V_FMA(a, b, c) = a * b + c,
- * V_ADD(a, b), V_MAX(a, b) = a > b ? a : b, V_MIN(a, b) = a < b ? a : b; V_EVEN(p): floats p[0], p[2], ..., reading
- * nothing past p[2 (V_WIDTH - 1)]; V_PAIR(p, gap): lower half at p, upper half at p + gap, if it has PAIRS;
- * V_PACK(v, vector): the kept lanes moved down; V_LOAD_N(p, n), V_STORE_N(p, v, n): n < V_WIDTH floats and no more;
- * and TILES(T): T(filters, vectors) for each tile it offers, PAIRS(T) likewise. */
+ * defines, for V (a vector of V_WIDTH floats): V_ZERO(), V_SET1(f), V_LOAD(p), V_STORE(p, v), V_ADD(a, b),
+ * V_FMA(a, b, c) = a * b + c, V_MAX(a, b) = a > b ? a : b, V_MIN(a, b) = a < b ? a : b; V_EVEN(p): floats p[0], p[2],
+ * ..., reading nothing past p[2 (V_WIDTH - 1)]; V_PAIR(p, gap): lower half at p, upper half at p + gap, if it has
+ * PAIRS; V_PACK(v, vector): the kept lanes moved down; V_LOAD_N(p, n), V_STORE_N(p, v, n): n < V_WIDTH floats and no
+ * more; and TILES(T): T(filters, vectors) for each tile it offers, PAIRS(T) likewise. */
 #ifndef LOP_CONV_TILE_H
 #define LOP_CONV_TILE_H
 #include "kernel/kernel_impl.h"
@@ -60,14 +60,18 @@ ALWAYS void tile_sums(const lop_conv_tile *t, const int filters, const int vecto
     EIGHT(STORE_ROW)
 }
 
-#define TILE_FUNCTION(m, n) static void tile_##m##_##n(const lop_conv_tile *t, float *out) { tile_sums(t, m, n, false, out); }
+/* On lines of their own: how fast the loops run then depends on nothing that is linked before them. */
+#define OWN_LINES __attribute__((aligned(64)))
+#define TILE_FUNCTION(m, n) \
+    static OWN_LINES void tile_##m##_##n(const lop_conv_tile *t, float *out) { tile_sums(t, m, n, false, out); }
 #define TILE_ENTRY(m, n) [(m) - 1][(n) - 1] = tile_##m##_##n,
 typedef void tile_function(const lop_conv_tile *t, float *out);
 TILES(TILE_FUNCTION)
 static tile_function *const tiles[LOP_TILE_FILTERS][LOP_TILE_VECTORS] = {TILES(TILE_ENTRY)};
 
 #ifdef PAIRS
-#define PAIR_FUNCTION(m, n) static void pair_##m##_##n(const lop_conv_tile *t, float *out) { tile_sums(t, m, n, true, out); }
+#define PAIR_FUNCTION(m, n) \
+    static OWN_LINES void pair_##m##_##n(const lop_conv_tile *t, float *out) { tile_sums(t, m, n, true, out); }
 #define PAIR_ENTRY(m, n) [(m) - 1][(n) - 1] = pair_##m##_##n,
 PAIRS(PAIR_FUNCTION)
 static tile_function *const pairs[LOP_TILE_FILTERS][LOP_TILE_VECTORS] = {PAIRS(PAIR_ENTRY)};

@@ -22,7 +22,8 @@ bool lop_cpu_runs(lop_cpu cpu)
     if (cpu == LOP_CPU_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (cpu == LOP_CPU_AVX512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("fma");
 #endif
     return true;                /* NEON is built only where every machine has it */
 }

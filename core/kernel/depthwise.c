@@ -13,9 +13,9 @@ static void group_chunk(void *context, int64_t chunk, int worker)
         for (int64_t i = 0; i < channels; i++) lop_conv_copy(c, group * channels + i, to + i * p->channel);
         base = to;
     }
-    for (int64_t first = 0; first < p->panels; first += p->block) {
-        const int64_t end = first + p->block < p->panels ? first + p->block : p->panels;
-        for (int64_t tile = 0; tile < p->tiles; tile++) lop_conv_panels(c, base, group, tile, first, end);
+    for (int64_t first = 0; first < p->panel.parts; first += p->block) {
+        const int64_t end = first + p->block < p->panel.parts ? first + p->block : p->panel.parts;
+        for (int64_t tile = 0; tile < p->tile.parts; tile++) lop_conv_panels(c, base, group, tile, first, end);
     }
 }
 

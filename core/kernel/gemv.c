@@ -19,7 +19,8 @@ static void rows_chunk(void *context, int64_t chunk, int worker)
     }
 }
 
-void lop_gemv(int64_t n, int64_t k, const float *w, const float *x, const float *bias, lop_cpu cpu, lop_team *team, float *y)
+void lop_gemv(int64_t n, int64_t k, const float *w, const float *x, const float *bias, lop_cpu cpu, lop_team *team,
+              float *y)
 {
     enum { CHUNK = 1 << 15 };           /* multiply-adds that are worth a chunk */
     const int64_t grain = k >= CHUNK ? 1 : CHUNK / (k > 0 ? k : 1);

@@ -58,7 +58,7 @@ const lop_isa *lop_isa_avx512(void);
 const lop_isa *lop_isa_neon(void);
 const lop_isa *lop_isa_of(lop_cpu cpu);             /* NULL where not built */
 
-typedef struct {                /* along one axis: output position i of a tap with this phase reads plane position i + shift */
+typedef struct {                /* along one axis: output position i of a tap of this phase reads position i + shift */
     int64_t phase;              /* tap position modulo the stride */
     int64_t need;               /* plane positions that are read */
     int64_t lead, end;          /* positions [lead, end) come from the input, the others are padding */
@@ -69,6 +69,12 @@ typedef struct {
     int64_t *index, *shift;     /* of each tap */
     int64_t reach;              /* the largest shift */
 } lop_conv_axis;
+
+typedef struct { int64_t parts, least, more; } lop_split;   /* the first `more` parts hold one item more */
+static inline int64_t lop_split_begin(lop_split s, int64_t part)
+{
+    return part * s.least + (part < s.more ? part : s.more);
+}
 
 struct lop_conv_plan {
     lop_conv conv;
@@ -83,8 +89,9 @@ struct lop_conv_plan {
     int64_t taps;               /* of one group: c / group * kh * kw */
     int64_t *off;               /* taps */
     lop_conv_vector *vector;    /* of one band */
-    int64_t vectors, tiles, gap;
-    int64_t panels;             /* of one group's filters */
+    int64_t vectors, gap;
+    lop_split tile;             /* of the vectors */
+    lop_split panel;            /* of one group's filters */
     int64_t block;              /* panels that are run over all tiles before the next ones */
     float *pack;                /* group, panel, tap, filter */
     size_t bytes, scratch;
@@ -104,7 +111,8 @@ typedef struct {                /* one call of lop_conv_run */
 /* Copies one channel of the input into the planes at `to`, for the call's band. */
 void lop_conv_copy(const lop_conv_call *c, int64_t channel, float *to);
 /* Tile `tile` of panels [first, end) of a group whose planes are at base. */
-void lop_conv_panels(const lop_conv_call *c, const float *base, int64_t group, int64_t tile, int64_t first, int64_t end);
+void lop_conv_panels(const lop_conv_call *c, const float *base, int64_t group, int64_t tile, int64_t first,
+                     int64_t end);
 /* group > 1: a chunk is a group. */
 void lop_conv_groups(lop_conv_call *c, lop_team *team);
 #endif

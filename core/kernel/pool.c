@@ -17,7 +17,8 @@ static span inside(int64_t at, int64_t taps, int64_t dilation, int64_t size)
 }
 
 /* column[i] = the maximum down column from + i of the padded input, for the window rows of output row oy. */
-static void down(const lop_pool *p, const float *x, int64_t oy, int64_t from, int64_t n, const lop_isa *isa, float *column)
+static void down(const lop_pool *p, const float *x, int64_t oy, int64_t from, int64_t n, const lop_isa *isa,
+                 float *column)
 {
     const int64_t top = oy * p->stride[0] - p->pad[0];
     const span rows = inside(top, p->kh, p->dilation[0], p->h);

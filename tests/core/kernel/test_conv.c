@@ -225,8 +225,10 @@ T_TEST(epilogues)
     static const lop_epilogue kinds[] = {{NULL, NULL, LOP_ACT_RELU, 0, 0}, {NULL, NULL, LOP_ACT_CLIP, -0.5f, 0.75f},
                                          {NULL, NULL, LOP_ACT_NONE, 9, 9}};
     static const lop_conv shapes[] = {
-        {3, 9, 13, 11, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}, {4, 8, 8, 7, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
-        {4, 7, 7, 5, 0, 0, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1}, {4, 9, 9, 4, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
+        {3, 9, 13, 11, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+        {4, 8, 8, 7, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+        {4, 7, 7, 5, 0, 0, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
+        {4, 9, 9, 4, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
         {33, 149, 151, 3, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1}};
     for (size_t s = 0; s < T_COUNT(shapes); s++)
         for (size_t p = 0; p < T_COUNT(paths); p++)
@@ -329,6 +331,7 @@ T_TEST(the_path_is_the_best_or_the_one_asked_for)
     assert_string_equal(lop_cpu_name((lop_cpu)-1), "unknown");
 }
 
-T_MAIN(T(known_shapes_match_the_chain_to_the_bit), T(sizes_around_the_tile), T(random_shapes_match_the_chain_to_the_bit),
-       T(epilogues), T(a_nan_is_not_cut_away), T(a_team_changes_no_byte), T(what_cannot_be_planned_is_refused),
+T_MAIN(T(known_shapes_match_the_chain_to_the_bit), T(sizes_around_the_tile),
+       T(random_shapes_match_the_chain_to_the_bit), T(epilogues), T(a_nan_is_not_cut_away),
+       T(a_team_changes_no_byte), T(what_cannot_be_planned_is_refused),
        T(the_path_is_the_best_or_the_one_asked_for))

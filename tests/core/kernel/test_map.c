@@ -71,7 +71,8 @@ static void check_gemv(int64_t n, int64_t k, lop_cpu cpu)
             scale += fabs((double)w[i * k + j] * (double)x[j]);
         }
         if (fabs((double)y[i] - sum) > 1e-6 * scale)
-            fail_msg("%s: %d x %d, row #%d: %g, %g expected", lop_cpu_name(cpu), (int)n, (int)k, (int)i, (double)y[i], sum);
+            fail_msg("%s: %d x %d, row #%d: %g, %g expected", lop_cpu_name(cpu), (int)n, (int)k, (int)i,
+                     (double)y[i], sum);
     }
     for (int threads = 1; threads <= 3; threads++) {
         lop_team *team;

@@ -70,11 +70,16 @@ static void shape(lop_pool *p, bool ceil_mode)
 T_TEST(known_shapes)
 {
     lop_pool cases[] = {
-        {111, 111, 0, 0, 3, 3, {2, 2}, {0, 0, 0, 0}, {1, 1}, false}, {55, 55, 0, 0, 3, 3, {2, 2}, {0, 0, 0, 0}, {1, 1}, true},
-        {32, 32, 0, 0, 2, 2, {2, 2}, {0, 0, 0, 0}, {1, 1}, false}, {8, 8, 0, 0, 8, 8, {8, 8}, {0, 0, 0, 0}, {1, 1}, true},
-        {14, 14, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, false}, {5, 3000, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, false},
-        {3, 9000, 0, 0, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, false}, {2, 5000, 0, 0, 1, 2100, {1, 3}, {0, 7, 0, 7}, {1, 1}, true},
-        {1, 1, 0, 0, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, false}, {3, 4000, 0, 0, 2, 2, {1, 2000}, {0, 0, 0, 0}, {1, 1}, false}};
+        {111, 111, 0, 0, 3, 3, {2, 2}, {0, 0, 0, 0}, {1, 1}, false},
+        {55, 55, 0, 0, 3, 3, {2, 2}, {0, 0, 0, 0}, {1, 1}, true},
+        {32, 32, 0, 0, 2, 2, {2, 2}, {0, 0, 0, 0}, {1, 1}, false},
+        {8, 8, 0, 0, 8, 8, {8, 8}, {0, 0, 0, 0}, {1, 1}, true},
+        {14, 14, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, false},
+        {5, 3000, 0, 0, 3, 3, {1, 1}, {1, 1, 1, 1}, {1, 1}, false},
+        {3, 9000, 0, 0, 3, 3, {2, 2}, {1, 1, 1, 1}, {1, 1}, false},
+        {2, 5000, 0, 0, 1, 2100, {1, 3}, {0, 7, 0, 7}, {1, 1}, true},
+        {1, 1, 0, 0, 1, 1, {1, 1}, {0, 0, 0, 0}, {1, 1}, false},
+        {3, 4000, 0, 0, 2, 2, {1, 2000}, {0, 0, 0, 0}, {1, 1}, false}};
     for (size_t k = 0; k < T_COUNT(cases); k++)
         for (int ceil_mode = 0; ceil_mode < 2; ceil_mode++) {
             shape(&cases[k], ceil_mode);
@@ -90,9 +95,11 @@ T_TEST(random_shapes)
         lop_pool p = {.h = 1 + r[0] % 20, .w = 1 + r[1] % 80, .kh = 1 + r[2] % 4, .kw = 1 + r[3] % 4,
                       .stride = {1 + r[4] % 3, 1 + r[5] % 3}, .dilation = {1 + r[6] % 2, 1 + r[7] % 2},
                       .count_pad = r[8] % 2};
-        const int64_t pad[4] = {r[9] % p.kh, r[10] % p.kw, r[9] / 7 % p.kh, r[10] / 7 % p.kw};      /* less than the kernel */
+        /* Less than the kernel: each window sees some of the input. */
+        const int64_t pad[4] = {r[9] % p.kh, r[10] % p.kw, r[9] / 7 % p.kh, r[10] / 7 % p.kw};
         memcpy(p.pad, pad, sizeof pad);
-        if (p.h + pad[0] + pad[2] <= p.dilation[0] * (p.kh - 1) || p.w + pad[1] + pad[3] <= p.dilation[1] * (p.kw - 1)) continue;
+        if (p.h + pad[0] + pad[2] <= p.dilation[0] * (p.kh - 1)) continue;
+        if (p.w + pad[1] + pad[3] <= p.dilation[1] * (p.kw - 1)) continue;
         shape(&p, r[11] % 2);
         check(&p, 1 + r[11] % 3, seed);
     }
