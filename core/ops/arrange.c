@@ -84,7 +84,8 @@ lop_status ops_concat_shape(const lop_op_call *call, lop_error *err)
         if (!lop_shape_equal(&x, &y) || call->in[i]->type != call->in[0]->type)
             return lop_fail(err, LOP_E_SHAPE, "input #%d is %s %s, the first one %s %s", i,
                             lop_dtype_name(call->in[i]->type), lop_shape_text(&call->in[i]->shape, other, sizeof other),
-                            lop_dtype_name(call->in[0]->type), lop_shape_text(&call->in[0]->shape, first, sizeof first));
+                            lop_dtype_name(call->in[0]->type),
+                            lop_shape_text(&call->in[0]->shape, first, sizeof first));
         if (n > INT64_MAX - sum) return lop_fail(err, LOP_E_SHAPE, "more entries than there are numbers");
         y.dim[axis] = sum + n;
     }
@@ -183,8 +184,8 @@ static lop_status block_read(const lop_op_call *call, bool to_space, int64_t *b,
     for (int d = 1; d < 4; d++)
         if (x->dim[d] > INT32_MAX) return lop_fail(err, LOP_E_SHAPE, "dimension %d is %" PRId64, d, x->dim[d]);
     if (to_space ? x->dim[1] % (*b * *b) != 0 : x->dim[2] % *b != 0 || x->dim[3] % *b != 0)
-        return lop_fail(err, LOP_E_SHAPE, "%" PRId64 "x%" PRId64 "x%" PRId64 " by blocks of %" PRId64, x->dim[1], x->dim[2],
-                        x->dim[3], *b);
+        return lop_fail(err, LOP_E_SHAPE, "%" PRId64 "x%" PRId64 "x%" PRId64 " by blocks of %" PRId64, x->dim[1],
+                        x->dim[2], x->dim[3], *b);
     if (strcmp(mode, "DCR") != 0 && strcmp(mode, "CRD") != 0)
         return lop_fail(err, LOP_E_FORMAT, "mode is '%.30s'", mode);
     return LOP_OK;

@@ -15,7 +15,8 @@ lop_status ops_batch_norm_shape(const lop_op_call *call, lop_error *err)
     for (int i = 1; i < 5; i++) {
         const lop_shape *p = &call->in[i]->shape;
         if (p->ndim != 1 || p->dim[0] != x->dim[1])
-            return lop_fail(err, LOP_E_SHAPE, "%s has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
+            return lop_fail(err, LOP_E_SHAPE,
+                            "%s has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
                             names[i], lop_tensor_size(call->in[i]), p->ndim, x->dim[1]);
     }
     return ops_set(call, 0, LOP_F32, x, err);

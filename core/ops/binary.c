@@ -1,5 +1,5 @@
-/* core/ops/binary.c - element-wise operators of two inputs or more, broadcast (ONNX opset 7 on): arithmetic, comparison,
- * logic, bits. Integers are computed in their own type; sums and products wrap. */
+/* core/ops/binary.c - element-wise operators of two inputs or more, broadcast (ONNX opset 7 on): arithmetic,
+ * comparison, logic, bits. Integers are computed in their own type; sums and products wrap. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>
@@ -175,8 +175,8 @@ PAIR(equal_b, bool, bool, a == b)
 enum { TYPES = 11 };
 static int type_index(lop_dtype type)
 {
-    static const lop_dtype order[TYPES] = {LOP_F32, LOP_F64, LOP_I8, LOP_I16, LOP_I32, LOP_I64, LOP_U8, LOP_U16, LOP_U32,
-                                           LOP_U64, LOP_BOOL};
+    static const lop_dtype order[TYPES] = {LOP_F32, LOP_F64, LOP_I8, LOP_I16, LOP_I32, LOP_I64, LOP_U8, LOP_U16,
+                                           LOP_U32, LOP_U64, LOP_BOOL};
     for (int i = 0; i < TYPES; i++)
         if (order[i] == type) return i;
     return -1;

@@ -1,4 +1,5 @@
-/* core/ops/constant.c - values out of nothing, or out of few: Constant, ConstantOfShape, Range, EyeLike, Cast, CastLike. */
+/* core/ops/constant.c - values out of nothing, or out of few: Constant, ConstantOfShape, Range, EyeLike, Cast,
+ * CastLike. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>
@@ -18,8 +19,8 @@ static lop_status constant_value(const lop_op_call *call, lop_tensor *out, lop_e
             *out = (lop_tensor){.type = LOP_I64, .shape = {1, {a->count}}, .data = a->ints};
         if (out->type != LOP_NONE) return LOP_OK;
     }
-    return lop_fail(err, LOP_E_UNSUPPORTED, "neither value, value_float(s) nor value_int(s): strings and sparse tensors "
-                    "are not built");
+    return lop_fail(err, LOP_E_UNSUPPORTED,
+                    "neither value, value_float(s) nor value_int(s): strings and sparse tensors are not built");
 }
 
 lop_status ops_constant_shape(const lop_op_call *call, lop_error *err)
@@ -126,7 +127,8 @@ lop_status ops_range_forward(const lop_op_call *call, lop_error *err)
     (void)err;
     if (y->type == LOP_I64) {
         const int64_t from = *(const int64_t *)call->in[0]->data, step = *(const int64_t *)call->in[2]->data;
-        for (int64_t i = 0; i < lop_tensor_size(y); i++) ((int64_t *)y->data)[i] = (int64_t)((uint64_t)from + (uint64_t)i * (uint64_t)step);
+        for (int64_t i = 0; i < lop_tensor_size(y); i++)
+            ((int64_t *)y->data)[i] = (int64_t)((uint64_t)from + (uint64_t)i * (uint64_t)step);
         return LOP_OK;
     }
     const double from = lop_tensor_get(call->in[0], 0), step = lop_tensor_get(call->in[2], 0);

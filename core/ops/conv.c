@@ -30,7 +30,8 @@ static lop_status check_bias(const lop_op_call *call, int64_t n, lop_error *err)
     if (!ops_has(call, 2)) return LOP_OK;
     const lop_shape *b = &call->in[2]->shape;
     if (b->ndim != 1 || b->dim[0] != n)
-        return lop_fail(err, LOP_E_SHAPE, "bias has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
+        return lop_fail(err, LOP_E_SHAPE,
+                        "bias has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
                         lop_tensor_size(call->in[2]), b->ndim, n);
     return ops_need_f32(call, 2, err);
 }
@@ -47,8 +48,8 @@ lop_status lop_ops_conv_params(const lop_op_call *call, lop_conv *out, lop_error
     ops_window win;
     st = ops_window_read(call, x, k, false, &win, err);
     if (st != LOP_OK) return st;
-    *out = (lop_conv){.c = x->dim[1], .h = win.in[0], .w = win.in[1], .n = w->dim[0], .oh = win.out[0], .ow = win.out[1],
-                      .kh = k[0], .kw = k[1], .stride = {win.stride[0], win.stride[1]},
+    *out = (lop_conv){.c = x->dim[1], .h = win.in[0], .w = win.in[1], .n = w->dim[0], .oh = win.out[0],
+                      .ow = win.out[1], .kh = k[0], .kw = k[1], .stride = {win.stride[0], win.stride[1]},
                       .pad = {win.pad[0], win.pad[1], win.pad[2], win.pad[3]},
                       .dilation = {win.dilation[0], win.dilation[1]}, .group = lop_node_int(call->node, "group", 1)};
     return LOP_OK;

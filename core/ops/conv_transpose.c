@@ -19,7 +19,8 @@ static lop_status check_weight(const lop_op_call *call, transposed *t, lop_error
     const int64_t group = lop_node_int(call->node, "group", 1);
     if (group < 1 || x->dim[1] < 1 || w->dim[0] != x->dim[1] || x->dim[1] % group != 0 || w->dim[1] < 1 ||
         w->dim[1] > INT32_MAX || group > INT32_MAX)
-        return lop_fail(err, LOP_E_SHAPE, "input has %" PRId64 " channels, weight takes %" PRId64 ", in %" PRId64 " groups",
+        return lop_fail(err, LOP_E_SHAPE,
+                        "input has %" PRId64 " channels, weight takes %" PRId64 ", in %" PRId64 " groups",
                         x->dim[1], w->dim[0], group);
     const int last = x->ndim - 1;
     *t = (transposed){.c = x->dim[1], .n = w->dim[1] * group, .group = group,
@@ -112,8 +113,8 @@ static void add_planes(void *context, int64_t begin, int64_t end)
         memset(y, 0, (size_t)out * sizeof *y);
         for (int64_t c = first; c < first + from_group; c++)
             for (int64_t k = 0; k < taps; k++)
-                add_tap(t, a->x + (image * t->c + c) * in, a->w[(c * per_group + f % per_group) * taps + k], k / t->k[1],
-                        k % t->k[1], y);
+                add_tap(t, a->x + (image * t->c + c) * in, a->w[(c * per_group + f % per_group) * taps + k],
+                        k / t->k[1], k % t->k[1], y);
         for (int64_t i = 0; a->bias && i < out; i++) y[i] += a->bias[f];
     }
 }

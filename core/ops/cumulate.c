@@ -51,8 +51,10 @@ lop_status ops_cumsum_forward(const lop_op_call *call, lop_error *err)
         const int64_t at = r / inner * n * inner + r % inner + (reverse ? (n - 1) * inner : 0);
         if (x->type == LOP_F32) cumulate_f32(n, step, exclusive, (const float *)x->data + at, (float *)y->data + at);
         if (x->type == LOP_F64) cumulate_f64(n, step, exclusive, (const double *)x->data + at, (double *)y->data + at);
-        if (x->type == LOP_I32) cumulate_i32(n, step, exclusive, (const int32_t *)x->data + at, (int32_t *)y->data + at);
-        if (x->type == LOP_I64) cumulate_i64(n, step, exclusive, (const int64_t *)x->data + at, (int64_t *)y->data + at);
+        if (x->type == LOP_I32)
+            cumulate_i32(n, step, exclusive, (const int32_t *)x->data + at, (int32_t *)y->data + at);
+        if (x->type == LOP_I64)
+            cumulate_i64(n, step, exclusive, (const int64_t *)x->data + at, (int64_t *)y->data + at);
     }
     return LOP_OK;
 }

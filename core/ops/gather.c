@@ -57,7 +57,7 @@ lop_status ops_gather_forward(const lop_op_call *call, lop_error *err)
     return st;
 }
 
-/* From a constant, image i's entry says where image i's result is; from activations the axis must not be the images'. */
+/* From a constant, image i's entry says where image i's result is; from activations the axis must be another. */
 bool ops_mixes_gather(const lop_op_call *call)
 {
     int axis;
@@ -101,7 +101,8 @@ lop_status ops_gather_elements_forward(const lop_op_call *call, lop_error *err)
             from += (d == axis ? (st == LOP_OK ? at : 0) : rest % index->shape.dim[d]) * stride[d];
             rest /= index->shape.dim[d];
         }
-        if (st == LOP_OK) memcpy((char *)call->out[0].data + (size_t)k * item, (const char *)x->data + (size_t)from * item, item);
+        if (st == LOP_OK)
+            memcpy((char *)call->out[0].data + (size_t)k * item, (const char *)x->data + (size_t)from * item, item);
     }
     return st;
 }
@@ -130,7 +131,8 @@ lop_status ops_gather_nd_shape(const lop_op_call *call, lop_error *err)
     const int first = (int)(batch + i->dim[i->ndim - 1]);
     lop_shape y = {i->ndim - 1, {0}};
     if (y.ndim + x->ndim - first > LOP_MAX_DIMS)
-        return lop_fail(err, LOP_E_UNSUPPORTED, "%d dimensions: %d are the most", y.ndim + x->ndim - first, LOP_MAX_DIMS);
+        return lop_fail(err, LOP_E_UNSUPPORTED, "%d dimensions: %d are the most", y.ndim + x->ndim - first,
+                        LOP_MAX_DIMS);
     for (int d = 0; d < i->ndim - 1; d++) y.dim[d] = i->dim[d];
     for (int d = first; d < x->ndim; d++) y.dim[y.ndim++] = x->dim[d];
     return ops_set(call, 0, call->in[0]->type, &y, err);

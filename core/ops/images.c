@@ -1,5 +1,5 @@
-/* core/ops/images.c - rules that several operators share: whether a node keeps images, the entries of dimension 0, apart.
- * A constant is an input with data. That the first dimension doubles with the batch is the caller's to check. */
+/* core/ops/images.c - rules that several operators share: whether a node keeps images, the entries of dimension 0,
+ * apart. A constant is an input with data. That the first dimension doubles with the batch is the caller's to check. */
 #include "ops/ops_impl.h"
 
 bool ops_mixes_never(const lop_op_call *call)

@@ -38,8 +38,8 @@ typedef struct { int64_t m, n, k; bool ta, tb; float alpha, beta; } gemm;
 static lop_status gemm_read(const lop_op_call *call, gemm *g, lop_error *err)
 {
     lop_status st = ops_need(call, 2, 3, err);
-    for (int i = 0; st == LOP_OK && i < call->nin; i++)
-        if (ops_has(call, i)) st = ops_need_f32(call, i, err);
+    for (int i = 0; st == LOP_OK && i < 2; i++) st = ops_need_f32(call, i, err);
+    if (st == LOP_OK && ops_has(call, 2)) st = ops_need_f32(call, 2, err);
     if (st != LOP_OK) return st;
     const lop_shape *a = &call->in[0]->shape, *b = &call->in[1]->shape;
     if (a->ndim != 2 || b->ndim != 2)
@@ -143,7 +143,7 @@ static lop_status matmul_read(const lop_op_call *call, matmul *q, lop_error *err
 
 lop_status ops_matmul_shape(const lop_op_call *call, lop_error *err)
 {
-    matmul q;
+    matmul q = {0};
     lop_status st = matmul_read(call, &q, err);
     return st == LOP_OK ? ops_set(call, 0, LOP_F32, &q.y, err) : st;
 }
@@ -160,9 +160,9 @@ static int64_t matrix_at(const lop_shape *batch, const int64_t *step, int64_t in
 
 lop_status ops_matmul_forward(const lop_op_call *call, lop_error *err)
 {
-    matmul q;
-    lop_cpu cpu;
-    int64_t step_a[LOP_MAX_DIMS], step_b[LOP_MAX_DIMS], done = -1;
+    matmul q = {0};
+    lop_cpu cpu = LOP_CPU_PORTABLE;
+    int64_t step_a[LOP_MAX_DIMS] = {0}, step_b[LOP_MAX_DIMS] = {0}, done = -1;
     lop_status st = matmul_read(call, &q, err);
     if (st == LOP_OK) st = lop_cpu_best(&cpu, err);
     if (st != LOP_OK) return st;

@@ -27,7 +27,8 @@ static lop_status need_floats(const lop_op_call *call, int least, int most, lop_
 static lop_status need_list(const lop_op_call *call, int i, int64_t n, lop_error *err)
 {
     if (call->in[i]->shape.ndim == 1 && call->in[i]->shape.dim[0] == n) return LOP_OK;
-    return lop_fail(err, LOP_E_SHAPE, "input #%d has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
+    return lop_fail(err, LOP_E_SHAPE,
+                    "input #%d has %" PRId64 " entries in %d dimensions, a list of %" PRId64 " expected",
                     i, lop_tensor_size(call->in[i]), call->in[i]->shape.ndim, n);
 }
 

@@ -14,7 +14,7 @@
 const lop_op_table *lop_ops(void);
 
 /* Does this node mix, permute or select images, that is, entries of dimension 0? Attributes and constant inputs are
- * looked at; `in` and `out` carry the shapes of one image. True where it cannot be told, and for an unknown operator. */
+ * looked at; `in` and `out` carry the shapes of one image. True where it cannot be told, and for unknown operators. */
 bool lop_ops_mixes_images(const lop_op_call *call);
 
 /* Conv (1-D as a 2-D one of height 1, or 2-D): attributes and the shapes of input and weight as the convolution of one
@@ -25,7 +25,7 @@ lop_status lop_ops_pool_params(const lop_op_call *call, lop_pool *out, lop_error
 /* The bounds of a Clip: attributes before opset 11, constant float32 inputs from then on; a missing one is the largest
  * finite number. UNSUPPORTED when an input bound is not constant. */
 lop_status lop_ops_clip_range(const lop_op_call *call, float *low, float *high, lop_error *err);
-/* BatchNormalization as y = x * scale[ch] + shift[ch]: scale = gamma / sqrt(var + epsilon), shift = beta - mean * scale,
- * in float64, rounded once. Both hold one entry a channel. The four parameters must be there as data. */
+/* BatchNormalization as y = x * scale[ch] + shift[ch]: scale = gamma / sqrt(var + epsilon), shift = beta - mean *
+ * scale, in float64, rounded once. Both hold one entry a channel. The four parameters must be there as data. */
 lop_status lop_ops_bn_affine(const lop_op_call *call, float *scale, float *shift, lop_error *err);
 #endif

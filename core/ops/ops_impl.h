@@ -30,7 +30,8 @@ lop_status ops_axis(int64_t axis, int ndim, int *out, lop_error *err);
 lop_status ops_input_ints(const lop_op_call *call, int i, const char *what, int64_t *list, int max, int *count,
                           lop_error *err);
 /* Attribute `name`, or else input i (negative: none); *count is -1 when there is neither. */
-lop_status ops_ints(const lop_op_call *call, const char *name, int i, int64_t *list, int max, int *count, lop_error *err);
+lop_status ops_ints(const lop_op_call *call, const char *name, int i, int64_t *list, int max, int *count,
+                    lop_error *err);
 /* The same as a set of axes of ndim dimensions; *count -1 when absent. */
 lop_status ops_axes(const lop_op_call *call, int i, int ndim, bool *set, int *count, lop_error *err);
 /* The shape both broadcast to; a and out may be the same. */

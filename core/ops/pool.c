@@ -17,7 +17,8 @@ lop_status lop_ops_pool_params(const lop_op_call *call, lop_pool *out, lop_error
     if (st != LOP_OK) return st;
     for (int d = 0; d < 4; d++)
         if (w.pad[d] > (k[d % 2] - 1) * w.dilation[d % 2])
-            return lop_fail(err, LOP_E_FORMAT, "%" PRId64 " pixels of padding: a window of %" PRId64 " would hold no pixel",
+            return lop_fail(err, LOP_E_FORMAT,
+                            "%" PRId64 " pixels of padding: a window of %" PRId64 " would hold no pixel",
                             w.pad[d], k[d % 2]);
     *out = (lop_pool){.h = w.in[0], .w = w.in[1], .oh = w.out[0], .ow = w.out[1], .kh = k[0], .kw = k[1],
                       .stride = {w.stride[0], w.stride[1]}, .pad = {w.pad[0], w.pad[1], w.pad[2], w.pad[3]},

@@ -91,8 +91,8 @@ typedef struct {
         if (r->kind == LOG_SUM) return log(total);                                                  \
         if (r->kind != LOG_SUM_EXP) return total;                                                   \
         const double off = isfinite(most) ? most : 0.0;     /* no exponential overflows */          \
-        total = 0.0;                                                                                \
-        for (int64_t i = 0; i < r->nsummed; i++) total += exp((double)x[r->summed[i]] - off);       \
+        total = exp((double)x[r->summed[0]] - off);                                                 \
+        for (int64_t i = 1; i < r->nsummed; i++) total += exp((double)x[r->summed[i]] - off);       \
         return off + log(total);                                                                    \
     }
 REDUCE_REAL(reduce_f32, float)
@@ -145,7 +145,8 @@ lop_status ops_reduce_forward(const lop_op_call *call, lop_error *err)
     int64_t nkept;
     lop_status st = reduced_axes(call, set, err);
     if (st != LOP_OK) return st;
-    int64_t *kept = offsets(&x->shape, set, false, &nkept, err), *summed = offsets(&x->shape, set, true, &r.nsummed, err);
+    int64_t *kept = offsets(&x->shape, set, false, &nkept, err);
+    int64_t *summed = offsets(&x->shape, set, true, &r.nsummed, err);
     r.kept = kept;
     r.summed = summed;
     if (!kept || !summed) st = LOP_E_MEMORY;

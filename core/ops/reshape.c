@@ -1,5 +1,5 @@
-/* core/ops/reshape.c - the same elements in the same order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout; and
- * what tells of a shape: Shape, Size. */
+/* core/ops/reshape.c - the same elements in the same order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout;
+ * and what tells of a shape: Shape, Size. */
 #include "ops/ops_impl.h"
 #include <string.h>
 
@@ -14,7 +14,8 @@ static lop_status resolve(const lop_shape *x, bool allow_zero, lop_shape *y, lop
     const lop_shape asked = *y;
     for (int d = 0; d < y->ndim; d++) {
         if (y->dim[d] == 0 && !allow_zero) {
-            if (d >= x->ndim) return lop_fail(err, LOP_E_SHAPE, "shape[%d] is 0, the input has %d dimensions", d, x->ndim);
+            if (d >= x->ndim)
+                return lop_fail(err, LOP_E_SHAPE, "shape[%d] is 0, the input has %d dimensions", d, x->ndim);
             y->dim[d] = x->dim[d];
         }
         if (y->dim[d] == -1 && open >= 0) return lop_fail(err, LOP_E_SHAPE, "shape has two entries of -1");

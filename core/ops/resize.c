@@ -80,7 +80,14 @@ static lop_status run_nearest(const lop_op_call *call, const resize *r, lop_erro
 
 enum { TAPS = 4 };
 typedef struct { int64_t from[TAPS]; float weight[TAPS]; bool outside; } sample;
-typedef struct { int64_t n, m, inner; int taps; float extrapolation; const sample *list; const float *x; float *y; } pass;
+typedef struct {
+    int64_t n, m, inner;
+    int taps;
+    float extrapolation;
+    const sample *list;
+    const float *x;
+    float *y;
+} pass;
 
 static void linear_sample(float at, int64_t in, sample *s)
 {
@@ -147,8 +154,8 @@ static lop_status run_pass(const resize *r, int d, const lop_shape *shape, const
 {
     sample *list = samples(r, d, shape->dim[d], err);
     if (!list) return LOP_E_MEMORY;
-    pass p = {shape->dim[d], r->out.dim[d], ops_inner(shape, d), r->mode == RESIZE_LINEAR ? 2 : TAPS, r->extrapolation, list,
-              x, y};
+    pass p = {shape->dim[d], r->out.dim[d], ops_inner(shape, d), r->mode == RESIZE_LINEAR ? 2 : TAPS, r->extrapolation,
+              list, x, y};
     if (p.m > 0) ops_spread(team, ops_outer(shape, d) * p.m, ops_grain(p.inner), pass_rows, &p);
     lop_free(list);
     return LOP_OK;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /* The place of a string attribute's value in a list. */
-static lop_status choose(const lop_op_call *call, const char *name, const char *const *list, int count, const char *usual,
-                         int *out, lop_error *err)
+static lop_status choose(const lop_op_call *call, const char *name, const char *const *list, int count,
+                         const char *usual, int *out, lop_error *err)
 {
     const char *value = lop_node_string(call->node, name, usual);
     for (*out = 0; *out < count; (*out)++)
@@ -44,7 +44,8 @@ static lop_status input_floats(const lop_op_call *call, int i, const char *what,
     *count = -1;
     if (!ops_has(call, i) || lop_tensor_size(call->in[i]) == 0) return LOP_OK;
     const lop_tensor *t = call->in[i];
-    if (!t->data) return lop_fail(err, LOP_E_UNSUPPORTED, "%s is computed from activations, a constant is expected", what);
+    if (!t->data)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "%s is computed from activations, a constant is expected", what);
     if ((t->type != LOP_F32 && t->type != LOP_F64) || t->shape.ndim != 1 || t->shape.dim[0] > max)
         return lop_fail(err, LOP_E_SHAPE, "%s is %s of %" PRId64 " entries, float32, at most %d expected", what,
                         lop_dtype_name(t->type), lop_tensor_size(t), max);
@@ -66,7 +67,8 @@ static lop_status attribute_floats(const lop_op_call *call, float *list, int *co
 static lop_status apply_scale(resize *r, int d, int64_t in, float scale, lop_error *err)
 {
     const float n = (float)in * scale;
-    if (!(scale > 0.0f) || !(n < 1e12f)) return lop_fail(err, LOP_E_SHAPE, "scale %g of dimension %d", (double)scale, d);
+    if (!(scale > 0.0f) || !(n < 1e12f))
+        return lop_fail(err, LOP_E_SHAPE, "scale %g of dimension %d", (double)scale, d);
     r->scale[d] = scale;
     r->out.dim[d] = (int64_t)n;
     return LOP_OK;
@@ -102,7 +104,8 @@ static lop_status apply_sizes(const lop_op_call *call, resize *r, const int *axi
         r->scale[axis[i]] = common > 0.0f ? common : (float)size[i] / (float)in;
         r->out.dim[axis[i]] = size[i];
         if (common == 0.0f) continue;
-        if (!(common * (float)in < 1e12f)) return lop_fail(err, LOP_E_SHAPE, "scale %g of %" PRId64, (double)common, in);
+        if (!(common * (float)in < 1e12f))
+            return lop_fail(err, LOP_E_SHAPE, "scale %g of %" PRId64, (double)common, in);
         r->out.dim[axis[i]] = (int64_t)roundf(common * (float)in);
     }
     return LOP_OK;
@@ -127,7 +130,8 @@ static lop_status read_region(const lop_op_call *call, resize *r, const int *axi
     int count;
     if (r->where != RESIZE_CROP) return LOP_OK;
     lop_status st = input_floats(call, 1, "roi", roi, 2 * LOP_MAX_DIMS, &count, err);
-    if (st == LOP_OK && count != 2 * n) st = lop_fail(err, LOP_E_SHAPE, "roi has %d entries, %d expected", count, 2 * n);
+    if (st == LOP_OK && count != 2 * n)
+        st = lop_fail(err, LOP_E_SHAPE, "roi has %d entries, %d expected", count, 2 * n);
     for (int i = 0; st == LOP_OK && i < n; i++) {
         r->start[axis[i]] = roi[i];
         r->end[axis[i]] = roi[i + n];

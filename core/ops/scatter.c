@@ -8,7 +8,8 @@ static lop_status check(const lop_op_call *call, lop_error *err)
     const char *how = lop_node_string(call->node, "reduction", "none");
     if (st != LOP_OK) return st;
     if (call->in[1]->type != LOP_I64 && call->in[1]->type != LOP_I32)
-        return lop_fail(err, LOP_E_FORMAT, "indices are %s, int64 or int32 expected", lop_dtype_name(call->in[1]->type));
+        return lop_fail(err, LOP_E_FORMAT, "indices are %s, int64 or int32 expected",
+                        lop_dtype_name(call->in[1]->type));
     if (call->in[2]->type != call->in[0]->type)
         return lop_fail(err, LOP_E_SHAPE, "updates are %s, data %s", lop_dtype_name(call->in[2]->type),
                         lop_dtype_name(call->in[0]->type));
@@ -100,7 +101,8 @@ lop_status ops_scatter_nd_forward(const lop_op_call *call, lop_error *err)
         for (int d = 0; d < depth; d++) {
             const int64_t n = x->dim[d], index = index_of(call->in[1], k * depth + d);
             if (index < -n || index >= n)
-                return lop_fail(err, LOP_E_SHAPE, "index #%" PRId64 " is %" PRId64 " of %" PRId64, k * depth + d, index, n);
+                return lop_fail(err, LOP_E_SHAPE, "index #%" PRId64 " is %" PRId64 " of %" PRId64, k * depth + d,
+                                index, n);
             at = at * n + (index < 0 ? index + n : index);
         }
         if (unit > 0) update(call, kernel, unit, at * unit, k * unit);

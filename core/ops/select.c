@@ -29,7 +29,8 @@ lop_status ops_where_forward(const lop_op_call *call, lop_error *err)
             rest /= s->dim[d];
         }
         const int from = condition[at[0]] ? 1 : 2;
-        memcpy((char *)call->out[0].data + (size_t)k * item, (const char *)call->in[from]->data + (size_t)at[from] * item, item);
+        memcpy((char *)call->out[0].data + (size_t)k * item,
+               (const char *)call->in[from]->data + (size_t)at[from] * item, item);
     }
     return LOP_OK;
 }

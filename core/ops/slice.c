@@ -50,7 +50,7 @@ static lop_status slice_read(const lop_op_call *call, slice *s, lop_error *err)
 
 lop_status ops_slice_shape(const lop_op_call *call, lop_error *err)
 {
-    slice s;
+    slice s = {{0}, {0}, {0}};
     lop_status st = ops_need(call, 1, 5, err);
     if (st == LOP_OK) st = slice_read(call, &s, err);
     if (st != LOP_OK) return st;
@@ -62,7 +62,7 @@ lop_status ops_slice_shape(const lop_op_call *call, lop_error *err)
 static lop_status move_slice(const lop_op_call *call, int out, const slice *s, lop_error *err)
 {
     const lop_tensor *x = call->in[0], *y = &call->out[out];
-    int64_t stride[LOP_MAX_DIMS];
+    int64_t stride[LOP_MAX_DIMS] = {0};
     ops_map m;
     lop_status st = ops_map_init(&m, &y->shape, err);
     if (st != LOP_OK) return st;
@@ -76,7 +76,7 @@ static lop_status move_slice(const lop_op_call *call, int out, const slice *s, l
 
 lop_status ops_slice_forward(const lop_op_call *call, lop_error *err)
 {
-    slice s;
+    slice s = {{0}, {0}, {0}};
     lop_status st = slice_read(call, &s, err);
     return st == LOP_OK ? move_slice(call, 0, &s, err) : st;
 }
@@ -123,8 +123,8 @@ static lop_status split_read(const lop_op_call *call, int *axis, int64_t *part, 
         total += part[i];
     }
     if (count != call->nout || total != n)
-        return lop_fail(err, LOP_E_SHAPE, "%d parts of %" PRId64 " entries in all, %d of %" PRId64 " expected", count, total,
-                        call->nout, n);
+        return lop_fail(err, LOP_E_SHAPE, "%d parts of %" PRId64 " entries in all, %d of %" PRId64 " expected", count,
+                        total, call->nout, n);
     return LOP_OK;
 }
 
@@ -179,8 +179,8 @@ static lop_status pad_read(const lop_op_call *call, padding *p, lop_error *err)
         p->end[d] = list[i + n];
         if (list[i] < -INT32_MAX || list[i] > INT32_MAX || list[i + n] < -INT32_MAX || list[i + n] > INT32_MAX ||
             x->dim[d] + list[i] + list[i + n] < 0)
-            return lop_fail(err, LOP_E_SHAPE, "dimension %d: %" PRId64 " + %" PRId64 " + %" PRId64, d, list[i], x->dim[d],
-                            list[i + n]);
+            return lop_fail(err, LOP_E_SHAPE, "dimension %d: %" PRId64 " + %" PRId64 " + %" PRId64, d, list[i],
+                            x->dim[d], list[i + n]);
     }
     return st;
 }

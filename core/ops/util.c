@@ -42,7 +42,8 @@ lop_status ops_input_ints(const lop_op_call *call, int i, const char *what, int6
 {
     const lop_tensor *t = call->in[i];
     const int64_t n = lop_tensor_size(t);
-    if (!t->data) return lop_fail(err, LOP_E_UNSUPPORTED, "%s is computed from activations, a constant is expected", what);
+    if (!t->data)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "%s is computed from activations, a constant is expected", what);
     if (t->type != LOP_I64 && t->type != LOP_I32)
         return lop_fail(err, LOP_E_FORMAT, "%s is %s, int64 expected", what, lop_dtype_name(t->type));
     if (t->shape.ndim > 1 || n > max)
@@ -54,7 +55,8 @@ lop_status ops_input_ints(const lop_op_call *call, int i, const char *what, int6
     return LOP_OK;
 }
 
-lop_status ops_ints(const lop_op_call *call, const char *name, int i, int64_t *list, int max, int *count, lop_error *err)
+lop_status ops_ints(const lop_op_call *call, const char *name, int i, int64_t *list, int max, int *count,
+                    lop_error *err)
 {
     const int64_t n = lop_node_ints(call->node, name, list, max);
     if (n > max) return lop_fail(err, LOP_E_FORMAT, "%s has %" PRId64 " entries, at most %d expected", name, n, max);

@@ -160,17 +160,20 @@ static inline void case_close(op_run *r)
 }
 
 /* Type and shape, integers exactly, floats within `tolerance` of the larger of 1 and what is wanted. */
-static inline void case_compare(const op_case *c, int o, const lop_tensor *got, const lop_tensor *want, double tolerance)
+static inline void case_compare(const op_case *c, int o, const lop_tensor *got, const lop_tensor *want,
+                                double tolerance)
 {
     char a[96], b[96];
     if (got->type != want->type || !lop_shape_equal(&got->shape, &want->shape))
-        fail_msg("%s [%s] (%s): output %d is %s %s, %s %s expected", c->op, c->attr, c->in, o, lop_dtype_name(got->type),
+        fail_msg("%s [%s] (%s): output %d is %s %s, %s %s expected", c->op, c->attr, c->in, o,
+                 lop_dtype_name(got->type),
                  lop_shape_text(&got->shape, a, sizeof a), lop_dtype_name(want->type),
                  lop_shape_text(&want->shape, b, sizeof b));
     for (int64_t i = 0; i < lop_tensor_size(want); i++) {
         const double g = lop_tensor_get(got, i), w = lop_tensor_get(want, i);
         const bool same = isnan(w) ? isnan(g) : isinf(w) ? g == w : fabs(g - w) <= tolerance * fmax(1.0, fabs(w));
-        if (!same) fail_msg("%s [%s] (%s): output %d #%d is %.9g, %.9g expected", c->op, c->attr, c->in, o, (int)i, g, w);
+        if (!same)
+            fail_msg("%s [%s] (%s): output %d #%d is %.9g, %.9g expected", c->op, c->attr, c->in, o, (int)i, g, w);
     }
 }
 #endif

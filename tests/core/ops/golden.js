@@ -6,7 +6,8 @@
 const ort = require('onnxruntime-node');
 
 const unary = [];
-for (const op of ['Abs', 'Atan', 'Asinh', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish', 'LeakyRelu',
+for (const op of ['Abs', 'Atan', 'Asinh', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'HardSigmoid', 'HardSwish',
+  'LeakyRelu',
   'Neg', 'Reciprocal', 'Relu', 'Round', 'Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Softsign', 'Tan', 'Tanh',
   'ThresholdedRelu', 'Mish', 'Sinh', 'Cosh', 'Identity', 'Celu', 'Shrink'])
   unary.push([op, 18, '', 'f 2x4 -1.5 -0.5 0.25 0.5 1.5 2.5 -40 90']);
@@ -197,7 +198,8 @@ const cases = unary.concat([
   ['AveragePool', 11, 'kernel_shape=I:3,3 pads=I:1,1,1,1 strides=I:2,2', 'f 1x2x5x5 ~42'],
   ['AveragePool', 11, 'kernel_shape=I:3,3 pads=I:1,1,1,1 strides=I:2,2 count_include_pad=i:1', 'f 2x1x5x6 ~42'],
   ['AveragePool', 11, 'kernel_shape=I:2,2 strides=I:2,2 ceil_mode=i:1', 'f 1x1x5x5 ~42'],
-  ['AveragePool', 19, 'kernel_shape=I:3,2 strides=I:2,2 ceil_mode=i:1 count_include_pad=i:1 pads=I:1,0,1,1', 'f 1x2x6x4 ~42'],
+  ['AveragePool', 19, 'kernel_shape=I:3,2 strides=I:2,2 ceil_mode=i:1 count_include_pad=i:1 pads=I:1,0,1,1',
+   'f 1x2x6x4 ~42'],
   ['AveragePool', 19, 'kernel_shape=I:2,2 dilations=I:2,2', 'f 1x1x4x4 ~42'],
   ['AveragePool', 11, 'kernel_shape=I:3,3 auto_pad=s:SAME_LOWER strides=I:2,2', 'f 1x1x4x4 ~42'],
   ['GlobalAveragePool', 11, '', 'f 2x3x2x3 ~43'],
@@ -216,13 +218,15 @@ const cases = unary.concat([
     'f 1x1x4x4 ~45|f 8 0 0 -0.1 0.2 1 1 0.9 1.3|-|l 4 1 1 3 5'],
   ['Resize', 18, 'axes=I:2,3 keep_aspect_ratio_policy=s:not_larger mode=s:linear', 'f 1x1x4x6 ~46|-|-|l 2 7 8'],
   ['Resize', 18, 'axes=I:3,2 keep_aspect_ratio_policy=s:not_smaller mode=s:nearest', 'f 1x1x4x6 ~46|-|-|l 2 7 8'],
-  ['Resize', 19, 'mode=s:linear coordinate_transformation_mode=s:half_pixel_symmetric', 'f 1x1x4x4 ~46|-|f 4 1 1 0.6 2.3'],
+  ['Resize', 19, 'mode=s:linear coordinate_transformation_mode=s:half_pixel_symmetric',
+   'f 1x1x4x4 ~46|-|f 4 1 1 0.6 2.3'],
   ['Resize', 11, 'coordinate_transformation_mode=s:tf_half_pixel_for_nn', 'f 1x1x4x4 ~46|f 0|f 4 1 1 2 1.7'],
 ]);
 for (const mode of ['nearest', 'linear', 'cubic'])
   for (const where of ['half_pixel', 'pytorch_half_pixel', 'align_corners', 'asymmetric'])
     for (const sizes of ['1 1 7 6', '1 1 3 1'])
-      cases.push(['Resize', 13, `mode=s:${mode} coordinate_transformation_mode=s:${where}`, `f 1x1x4x5 ~47|-|-|l 4 ${sizes}`]);
+      cases.push(['Resize', 13, `mode=s:${mode} coordinate_transformation_mode=s:${where}`,
+                  `f 1x1x4x5 ~47|-|-|l 4 ${sizes}`]);
 for (const round of ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'])
   for (const scale of ['2 2', '0.5 0.6'])
     cases.push(['Resize', 13, `nearest_mode=s:${round}`, `f 1x2x4x5 ~48|-|f 4 1 1 ${scale}`]);
@@ -258,6 +262,9 @@ function text(t) {
   return [letter, t.dims.length ? t.dims.join('x') : 'scalar', ...values].join(' ');
 }
 
+// A C string, in pieces that fit the line.
+const literal = s => s.match(/.{1,110}/g).map(part => '    "' + part + '"').join('\n');
+
 // ---- a model of one node, in the protobuf wire format ----
 
 function varint(v) {
@@ -267,8 +274,15 @@ function varint(v) {
   return Buffer.from(out);
 }
 const int = (field, v) => Buffer.concat([varint(field << 3), varint(v)]);
-const bytes = (field, b) => { b = Buffer.from(b); return Buffer.concat([varint(field << 3 | 2), varint(b.length), b]); };
-const float = (field, v) => { const b = Buffer.alloc(4); b.writeFloatLE(v); return Buffer.concat([varint(field << 3 | 5), b]); };
+const bytes = (field, b) => {
+  b = Buffer.from(b);
+  return Buffer.concat([varint(field << 3 | 2), varint(b.length), b]);
+};
+const float = (field, v) => {
+  const b = Buffer.alloc(4);
+  b.writeFloatLE(v);
+  return Buffer.concat([varint(field << 3 | 5), b]);
+};
 const join = (...parts) => Buffer.concat(parts);
 
 function attribute(word) {
@@ -282,7 +296,8 @@ function attribute(word) {
     F: () => join(...list.map(v => float(7, Number(v))), int(20, 6)),
     t: () => {
       const t = tensor(value.replace(/,/g, ' '));
-      return join(bytes(5, join(...t.dims.map(d => int(1, d)), int(2, t.number), bytes(9, Buffer.from(t.data.buffer)))), int(20, 4));
+      return join(bytes(5, join(...t.dims.map(d => int(1, d)), int(2, t.number),
+                                bytes(9, Buffer.from(t.data.buffer)))), int(20, 4));
     }}[kind]();
   return bytes(5, join(bytes(1, name), body));
 }
@@ -299,7 +314,8 @@ function model(op, opset, attrs, inputs, nout) {
 }
 
 async function main() {
-  console.log('/* tests/core/ops/golden.inc - what ONNX Runtime %s gives. Made by golden.js. */', require('onnxruntime-node/package.json').version);
+  console.log('/* tests/core/ops/golden.inc - what ONNX Runtime %s gives. Made by golden.js. */',
+              require('onnxruntime-node/package.json').version);
   for (const [op, opset, attrs, input, nout = 1] of cases) {
     const inputs = input.split('|').map(t => t === '-' ? null : tensor(t));
     try {
@@ -309,7 +325,7 @@ async function main() {
       inputs.forEach((t, i) => { if (t) feeds['x' + i] = new ort.Tensor(t.name, t.data, t.dims); });
       const result = await session.run(feeds);
       const out = Array.from({length: nout}, (_, i) => text(result['y' + i])).join('|');
-      console.log('{"%s", %d, "%s",\n    "%s",\n    "%s"},', op, opset, attrs, input, out);
+      console.log('{"%s", %d, "%s",\n%s,\n%s},', op, opset, attrs, literal(input), literal(out));
     } catch (e) {
       console.error('%s %d [%s] %s: %s', op, opset, attrs, input, e.message);
     }

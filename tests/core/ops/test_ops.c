@@ -32,7 +32,8 @@ T_TEST(what_does_not_fit_is_refused)
         {{"Conv", 11, "group=i:0", "f 1x4x4x4 ~1|f 3x2x3x3 ~2", ""}, "", LOP_E_SHAPE, "in 0 groups"},
         {{"Conv", 11, "", "f 1x1x2x2 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_SHAPE, "a kernel that spans 3 pixels"},
         {{"Conv", 11, "strides=I:0,1", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_FORMAT, "strides[0] is 0"},
-        {{"Conv", 11, "pads=I:1,1", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_FORMAT, "pads has 2 entries, 4 expected"},
+        {{"Conv", 11, "pads=I:1,1", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_FORMAT,
+         "pads has 2 entries, 4 expected"},
         {{"Conv", 11, "pads=I:-1,0,0,0", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_FORMAT, "pads[0] is -1"},
         {{"Conv", 11, "auto_pad=s:SAME", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_FORMAT, "auto_pad is 'SAME'"},
         {{"Conv", 11, "kernel_shape=I:2,2", "f 1x1x4x4 ~1|f 1x1x3x3 ~2", ""}, "", LOP_E_SHAPE, "kernel_shape"},
@@ -40,9 +41,12 @@ T_TEST(what_does_not_fit_is_refused)
         {{"Conv", 11, "", "d 1x1x4x4 ~1|d 2x1x3x3 ~2", ""}, "", LOP_E_UNSUPPORTED, "input #0 is float64"},
         {{"Conv", 11, "", "f 1x1x4x4 ~1", ""}, "", LOP_E_FORMAT, "input #1 is missing"},
         {{"MaxPool", 12, "", "f 1x1x4x4 ~1", ""}, "", LOP_E_FORMAT, "kernel_shape is missing"},
-        {{"MaxPool", 12, "kernel_shape=I:2,2 pads=I:2,0,0,0", "f 1x1x4x4 ~1", ""}, "", LOP_E_FORMAT, "would hold no pixel"},
-        {{"BatchNormalization", 9, "", "f 1x2x1x1 ~1|f 2 1 1|f 2 0 0|f 2 0 0|f 1 1", ""}, "", LOP_E_SHAPE, "var has 1 entries"},
-        {{"BatchNormalization", 14, "training_mode=i:1", "f 1x1x1x1 ~1|f 1 1|f 1 0|f 1 0|f 1 1", ""}, "", LOP_E_UNSUPPORTED,
+        {{"MaxPool", 12, "kernel_shape=I:2,2 pads=I:2,0,0,0", "f 1x1x4x4 ~1", ""}, "", LOP_E_FORMAT,
+         "would hold no pixel"},
+        {{"BatchNormalization", 9, "", "f 1x2x1x1 ~1|f 2 1 1|f 2 0 0|f 2 0 0|f 1 1", ""}, "", LOP_E_SHAPE,
+         "var has 1 entries"},
+        {{"BatchNormalization", 14, "training_mode=i:1", "f 1x1x1x1 ~1|f 1 1|f 1 0|f 1 0|f 1 1", ""}, "",
+         LOP_E_UNSUPPORTED,
          "training_mode"},
         {{"Dropout", 13, "", "f 2 1 2|f scalar 0.5|b scalar 1", ""}, "", LOP_E_UNSUPPORTED, "training_mode"},
         {{"Gemm", 13, "", "f 2x3 ~1|f 4x2 ~2", ""}, "", LOP_E_SHAPE, "A has rows of 3, B columns of 4"},
@@ -67,7 +71,8 @@ T_TEST(what_does_not_fit_is_refused)
         {{"Flatten", 13, "axis=i:3", "f 2x2 ~1", ""}, "", LOP_E_SHAPE, "axis 3 of 2 dimensions"},
         {{"Transpose", 13, "perm=I:0,0", "f 2x2 ~1", ""}, "", LOP_E_FORMAT, "perm is no permutation"},
         {{"Transpose", 13, "perm=I:0", "f 2x2 ~1", ""}, "", LOP_E_SHAPE, "perm has 1 entries, the input 2 dimensions"},
-        {{"Concat", 13, "axis=i:1", "f 2x2 ~1|f 3x2 ~1", ""}, "", LOP_E_SHAPE, "input #1 is float32 3x2, the first one float32 2x2"},
+        {{"Concat", 13, "axis=i:1", "f 2x2 ~1|f 3x2 ~1", ""}, "", LOP_E_SHAPE,
+         "input #1 is float32 3x2, the first one float32 2x2"},
         {{"Split", 13, "", "f 4 ~1|l 2 1 2", ""}, "", LOP_E_SHAPE, "2 parts of 3 entries in all, 1 of 4 expected"},
         {{"Slice", 13, "", "f 4 ~1|l 1 0|l 1 4|l 1 0|l 1 0", ""}, "", LOP_E_FORMAT, "a step of 0"},
         {{"Slice", 13, "", "f 4 ~1|l 1 0|l 2 4 4", ""}, "", LOP_E_FORMAT, "have 1, 2, -1, -1 entries"},
@@ -85,20 +90,24 @@ T_TEST(what_does_not_fit_is_refused)
         {{"Where", 16, "", "l 2 0 1|f 2 ~1|f 2 ~1", ""}, "", LOP_E_SHAPE, "int64 ? float32 : float32"},
         {{"Resize", 13, "", "f 1x1x2x2 ~1", ""}, "", LOP_E_FORMAT, "neither scales nor sizes"},
         {{"Resize", 13, "", "f 1x1x2x2 ~1|-|f 4 1 1 0 1", ""}, "", LOP_E_SHAPE, "scale 0 of dimension 2"},
-        {{"Resize", 13, "mode=s:area", "f 1x1x2x2 ~1|-|f 4 1 1 2 1", ""}, "", LOP_E_UNSUPPORTED, "mode 'area' is not built"},
+        {{"Resize", 13, "mode=s:area", "f 1x1x2x2 ~1|-|f 4 1 1 2 1", ""}, "", LOP_E_UNSUPPORTED,
+         "mode 'area' is not built"},
         {{"Resize", 18, "antialias=i:1", "f 1x1x2x2 ~1|-|f 4 1 1 2 1", ""}, "", LOP_E_UNSUPPORTED, "antialias"},
         {{"TopK", 11, "", "f 3 ~1|l 1 4", ""}, "", LOP_E_SHAPE, "4 of 3 entries"},
-        {{"GroupNormalization", 21, "num_groups=i:3", "f 1x4x2 ~1|f 4 ~1|f 4 ~1", ""}, "", LOP_E_SHAPE, "4 channels in 3 groups"},
+        {{"GroupNormalization", 21, "num_groups=i:3", "f 1x4x2 ~1|f 4 ~1|f 4 ~1", ""}, "", LOP_E_SHAPE,
+         "4 channels in 3 groups"},
         {{"ReduceMax", 13, "", "f 0x2", ""}, "", LOP_E_SHAPE, "dimension 0 is empty"},
         {{"DepthToSpace", 13, "blocksize=i:2", "f 1x6x2x2 ~1", ""}, "", LOP_E_SHAPE, "by blocks of 2"},
-        {{"ConvTranspose", 11, "", "f 1x3x4x4 ~1|f 2x3x3x3 ~2", ""}, "", LOP_E_SHAPE, "input has 3 channels, weight takes 2"},
+        {{"ConvTranspose", 11, "", "f 1x3x4x4 ~1|f 2x3x3x3 ~2", ""}, "", LOP_E_SHAPE,
+         "input has 3 channels, weight takes 2"},
     };
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         op_run r;
         case_open(&r, &cases[k].c, 1);
         for (const char *p = cases[k].hidden; *p; p++) hide(&r, *p - '0');
         const lop_status st = case_shape(&r);
-        if (st != cases[k].code) fail_msg("%s [%s] (%s): %d: %s", r.op, cases[k].c.attr, cases[k].c.in, st, r.err.message);
+        if (st != cases[k].code)
+            fail_msg("%s [%s] (%s): %d: %s", r.op, cases[k].c.attr, cases[k].c.in, st, r.err.message);
         t_fails(st, cases[k].code, r.err, cases[k].says);
         case_close(&r);
     }
@@ -142,12 +151,14 @@ T_TEST(more_cases_by_hand)
         {"Max", 13, "", "f 3 nan 1 2|f 3 1 nan 3", "f 3 nan nan 3"},
         {"Where", 9, "", "b 2 1 0|h 2 1 2|h 2 3 4", "h 2 1 4"},
         {"LRN", 13, "size=i:2 alpha=f:2 beta=f:1 bias=f:1", "f 1x3x1 1 2 3", "f 1x3x1 0.1666666667 0.1428571429 0.3"},
-        {"GroupNormalization", 18, "num_groups=i:2 epsilon=f:0", "f 1x4x1 1 3 5 9|f 2 2 1|f 2 10 0", "f 1x4x1 8 12 -1 1"},
+        {"GroupNormalization", 18, "num_groups=i:2 epsilon=f:0", "f 1x4x1 1 3 5 9|f 2 2 1|f 2 10 0",
+         "f 1x4x1 8 12 -1 1"},
         {"TopK", 11, "", "f 4 1 nan -inf 2|l 1 2", "f 2 nan 2|l 2 1 3"},
         {"TopK", 1, "k=i:1", "f 1x3 1 3 2", "f 1x1 3|l 1x1 1"},
         {"Slice", 13, "", "f 3 1 2 3|l 1 5|l 1 -9223372036854775808|l 1 0|l 1 -2", "f 2 3 1"},
         {"Slice", 13, "", "f 3 1 2 3|l 1 2|l 1 1", "f 0"},
-        {"Conv", 11, "auto_pad=s:SAME_UPPER dilations=I:1,2", "f 1x1x1x4 1 2 3 4|f 1x1x1x2 1 10", "f 1x1x1x4 20 31 42 3"},
+        {"Conv", 11, "auto_pad=s:SAME_UPPER dilations=I:1,2", "f 1x1x1x4 1 2 3 4|f 1x1x1x2 1 10",
+         "f 1x1x1x4 20 31 42 3"},
     };
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         op_run r;
@@ -197,7 +208,8 @@ static double conv_at(const lop_conv *c, const float *x, const float *w, int64_t
                 const int64_t r = oy * c->stride[0] + a * c->dilation[0] - c->pad[0];
                 const int64_t s = ox * c->stride[1] + b * c->dilation[1] - c->pad[1];
                 if (r < 0 || r >= c->h || s < 0 || s >= c->w) continue;
-                sum += (double)x[((first + i) * c->h + r) * c->w + s] * (double)w[((f * in + i) * c->kh + a) * c->kw + b];
+                const float *plane = x + (first + i) * c->h * c->w, *taps = w + (f * in + i) * c->kh * c->kw;
+                sum += (double)plane[r * c->w + s] * (double)taps[a * c->kw + b];
             }
     return sum;
 }
@@ -211,10 +223,10 @@ T_TEST(convolution_is_the_sum_it_should_be)
         const int64_t kh = 1 + v[5] % 3, kw = 1 + v[6] % 3;
         char attr[256], text[256];
         snprintf(attr, sizeof attr, "group=i:%d strides=I:%d,%d dilations=I:%d,%d pads=I:%d,%d,%d,%d", (int)group,
-                 (int)v[7] % 3 + 1, (int)v[8] % 3 + 1, (int)v[9] % 2 + 1, (int)v[10] % 2 + 1, (int)v[11] % 3, (int)v[12] % 3,
-                 (int)v[13] % 3, (int)v[12] / 2);
-        snprintf(text, sizeof text, "f 3x%dx%dx%d ~%d|f %dx%dx%dx%d ~7|f %d ~9", (int)in, (int)h, (int)w, (int)seed, (int)n,
-                 (int)(in / group), (int)kh, (int)kw, (int)n);
+                 (int)v[7] % 3 + 1, (int)v[8] % 3 + 1, (int)v[9] % 2 + 1, (int)v[10] % 2 + 1, (int)v[11] % 3,
+                 (int)v[12] % 3, (int)v[13] % 3, (int)v[12] / 2);
+        snprintf(text, sizeof text, "f 3x%dx%dx%d ~%d|f %dx%dx%dx%d ~7|f %d ~9", (int)in, (int)h, (int)w, (int)seed,
+                 (int)n, (int)(in / group), (int)kh, (int)kw, (int)n);
         const op_case one = {"Conv", 11, attr, text, ""};
         op_run r;
         lop_conv c;
@@ -227,7 +239,8 @@ T_TEST(convolution_is_the_sum_it_should_be)
             const int64_t plane = c.oh * c.ow, f = i / plane % n;
             const float *x = (const float *)r.in[0].data + i / plane / n * in * h * w;
             const double want = conv_at(&c, x, r.in[1].data, f, i % plane / c.ow, i % c.ow) + (double)bias[f];
-            if (!(fabs((double)y[i] - want) <= 1e-5)) fail_msg("seed %d: #%d is %g, %g expected", (int)seed, (int)i, (double)y[i], want);
+            if (!(fabs((double)y[i] - want) <= 1e-5))
+                fail_msg("seed %d: #%d is %g, %g expected", (int)seed, (int)i, (double)y[i], want);
         }
         case_close(&r);
     }
@@ -239,7 +252,8 @@ T_TEST(clip_bounds_are_read)
 {
     static const struct { op_case c; float low, high; } cases[] = {
         {{"Clip", 6, "max=f:6", "f 1 0", ""}, -FLT_MAX, 6}, {{"Clip", 6, "", "f 1 0", ""}, -FLT_MAX, FLT_MAX},
-        {{"Clip", 11, "", "f 1 0|f scalar 0|f scalar 6", ""}, 0, 6}, {{"Clip", 11, "", "f 1 0|-|f 1 6", ""}, -FLT_MAX, 6}};
+        {{"Clip", 11, "", "f 1 0|f scalar 0|f scalar 6", ""}, 0, 6},
+        {{"Clip", 11, "", "f 1 0|-|f 1 6", ""}, -FLT_MAX, 6}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         op_run r;
         float low = 9, high = 9;
@@ -256,7 +270,8 @@ T_TEST(clip_bounds_are_read)
 
 T_TEST(batch_norm_is_rounded_once)
 {
-    static const op_case c = {"BatchNormalization", 15, "epsilon=f:0.001", "f 1x2x1x1 0 0|f 2 0.3 -2|f 2 0.1 4|f 2 7 -0.7|f 2 0.2 3", ""};
+    static const op_case c = {"BatchNormalization", 15, "epsilon=f:0.001",
+                              "f 1x2x1x1 0 0|f 2 0.3 -2|f 2 0.1 4|f 2 7 -0.7|f 2 0.2 3", ""};
     op_run r;
     float scale[2], shift[2];
     case_open(&r, &c, 1);
@@ -357,9 +372,11 @@ T_TEST(large_inputs_are_the_same_with_a_team)
         {"Add", 13, "", "f 2x40x33x33 ~1|f 2x40x33x33 ~2", ""}, {"Mul", 13, "", "f 2x40x33x33 ~1|f 40x1x1 ~2", ""},
         {"Sub", 13, "", "f 7x1x9001 ~1|f 2x9001 ~2", ""}, {"Relu", 13, "", "f 100001 ~1", ""},
         {"Clip", 6, "max=f:1", "f 100001 ~1", ""}, {"Sigmoid", 13, "", "f 100001 ~1", ""},
-        {"Transpose", 13, "perm=I:0,2,3,1", "f 2x37x41x43 ~1", ""}, {"Pad", 13, "", "f 2x37x41x43 ~1|l 8 0 1 2 1 0 1 0 1", ""},
+        {"Transpose", 13, "perm=I:0,2,3,1", "f 2x37x41x43 ~1", ""},
+        {"Pad", 13, "", "f 2x37x41x43 ~1|l 8 0 1 2 1 0 1 0 1", ""},
         {"Softmax", 13, "axis=i:1", "f 3x50x1001 ~1", ""}, {"MaxPool", 12, "kernel_shape=I:3,3", "f 2x37x41x43 ~1", ""},
-        {"AveragePool", 12, "kernel_shape=I:3,3", "f 2x37x41x43 ~1", ""}, {"GlobalMaxPool", 12, "", "f 2x37x41x43 ~1", ""},
+        {"AveragePool", 12, "kernel_shape=I:3,3", "f 2x37x41x43 ~1", ""},
+        {"GlobalMaxPool", 12, "", "f 2x37x41x43 ~1", ""},
         {"GlobalAveragePool", 12, "", "f 2x37x41x43 ~1", ""}, {"Gemm", 13, "", "f 5x300 ~1|f 300x200 ~2|f 200 ~3", ""},
         {"Gemm", 13, "", "f 1x300 ~1|f 300x200 ~2|f 200 ~3", ""}, {"MatMul", 13, "", "f 3x5x300 ~1|f 300x200 ~2", ""},
         {"Conv", 11, "pads=I:1,1,1,1", "f 1x16x40x40 ~1|f 24x16x3x3 ~2", ""},
