@@ -162,6 +162,7 @@ const cases = unary.concat([
   ['ReduceSumSquare', 13, 'axes=I:1', 'f 2x3 ~28'],
   ['ReduceLogSum', 13, 'axes=I:1', 'f 2x3 1 2 3 4 5 6'],
   ['ReduceLogSumExp', 13, 'axes=I:1', 'f 2x3 100 101 90 -100 -100 -100'],
+  ['ReduceLogSumExp', 13, 'axes=I:1', 'f 3x2 1000 1001 -1000 -1001 -inf -inf'],
   ['ArgMax', 13, 'axis=i:1', 'f 2x4 1 3 3 2 5 1 1 5'],
   ['ArgMax', 13, 'axis=i:1 select_last_index=i:1 keepdims=i:0', 'f 2x4 1 3 3 2 5 1 1 5'],
   ['ArgMin', 13, '', 'f 2x4 1 3 3 2 5 1 1 5'],
@@ -188,6 +189,8 @@ const cases = unary.concat([
   ['ConvTranspose', 11, 'strides=I:2,3 pads=I:1,0,0,1 output_padding=I:1,2 dilations=I:1,2 group=i:2',
     'f 2x4x3x2 ~38|f 4x2x3x2 ~39'],
   ['ConvTranspose', 11, 'strides=I:2,2 auto_pad=s:SAME_UPPER', 'f 1x1x3x3 ~38|f 1x2x3x3 ~39'],
+  ['ConvTranspose', 11, 'strides=I:2,2 auto_pad=s:SAME_LOWER', 'f 1x1x3x3 ~38|f 1x2x3x3 ~39'],
+  ['ConvTranspose', 11, 'strides=I:2,2 output_shape=I:6,6', 'f 1x1x3x3 ~38|f 1x1x3x3 ~39'],
   ['ConvTranspose', 11, 'strides=I:2,2 output_shape=I:8,7', 'f 1x1x3x3 ~38|f 1x1x3x3 ~39'],
   ['ConvTranspose', 11, 'strides=I:2', 'f 1x2x3 ~38|f 2x1x3 ~39'],
 
@@ -252,7 +255,7 @@ function tensor(text) {
   const list = values[0] && values[0][0] === '~' ? random(n, Number(values[0].slice(1))) : values;
   if (list.length !== n) throw new Error('values: ' + text);
   const [name, number, array] = types[letter];
-  return {name, number, dims, data: array.from(list, letter === 'l' ? BigInt : Number)};
+  return {name, number, dims, data: array.from(list, letter === 'l' ? BigInt : v => Number(String(v).replace('inf', 'Infinity')))};
 }
 
 function text(t) {

@@ -371,6 +371,7 @@ T_TEST(large_inputs_are_the_same_with_a_team)
     static const op_case cases[] = {
         {"Add", 13, "", "f 2x40x33x33 ~1|f 2x40x33x33 ~2", ""}, {"Mul", 13, "", "f 2x40x33x33 ~1|f 40x1x1 ~2", ""},
         {"Sub", 13, "", "f 7x1x9001 ~1|f 2x9001 ~2", ""}, {"Relu", 13, "", "f 100001 ~1", ""},
+        {"Sub", 13, "", "f 100001 ~1|f scalar 3", ""}, {"Sub", 13, "", "f scalar 3|f 100001 ~1", ""},
         {"Clip", 6, "max=f:1", "f 100001 ~1", ""}, {"Sigmoid", 13, "", "f 100001 ~1", ""},
         {"Transpose", 13, "perm=I:0,2,3,1", "f 2x37x41x43 ~1", ""},
         {"Pad", 13, "", "f 2x37x41x43 ~1|l 8 0 1 2 1 0 1 0 1", ""},
@@ -381,6 +382,7 @@ T_TEST(large_inputs_are_the_same_with_a_team)
         {"Gemm", 13, "", "f 1x300 ~1|f 300x200 ~2|f 200 ~3", ""}, {"MatMul", 13, "", "f 3x5x300 ~1|f 300x200 ~2", ""},
         {"Conv", 11, "pads=I:1,1,1,1", "f 1x16x40x40 ~1|f 24x16x3x3 ~2", ""},
         {"Conv", 11, "pads=I:1,1,1,1", "f 5x16x20x20 ~1|f 24x16x3x3 ~2|f 24 ~3", ""},
+        {"Conv", 11, "pads=I:1,1,1,1 strides=I:2,2", "f 40x16x20x20 ~1|f 24x16x3x3 ~2|f 24 ~3", ""},
         {"InstanceNormalization", 6, "", "f 2x37x41x43 ~1|f 37 ~2|f 37 ~3", ""},
         {"Resize", 13, "mode=s:linear", "f 1x9x41x43 ~1|-|f 4 1 1 2 1.5", ""},
         {"ReduceMean", 13, "axes=I:1", "f 3x50x1001 ~1", ""}, {"LRN", 13, "size=i:5", "f 2x37x41x43 ~1", ""},
