@@ -15,10 +15,16 @@
 #define V_MIN(a, b) _mm256_min_ps(a, b)
 #define V_PACK(v, vector) \
     _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)(vector)->order)))
-#define V_LOAD_N(p, n) \
-    _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)))
+#define V_LOAD_N(p, n) first_n(p, n)
 #define V_STORE_N(p, v, n) store_n(p, v, n)
-#define V_EVEN(p) even(p)
+#define V_EVEN(p) even(_mm256_loadu_ps(p), _mm256_loadu_ps((p) + 7))
+#define V_EVEN_N(p, n) even(first_n(p, 2 * (n) - 1), first_n((p) + 7, 2 * (n) - 8))
+
+/* n may be less than 1, or more than there are lanes. */
+static inline __m256 first_n(const float *p, int n)
+{
+    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+}
 
 /* Masked stores take tens of cycles on some processors: three plain ones instead. */
 static inline void store_n(float *p, __m256 v, int n)
@@ -38,9 +44,9 @@ static inline void store_n(float *p, __m256 v, int n)
 }
 
 /* The second load begins one early, so that it ends at the last float that is wanted. */
-static inline __m256 even(const float *p)
+static inline __m256 even(__m256 first, __m256 second)
 {
-    const __m256 mixed = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 7), _MM_SHUFFLE(3, 1, 2, 0));
+    const __m256 mixed = _mm256_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 2, 0));
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), _MM_SHUFFLE(3, 1, 2, 0)));
 }
 
@@ -50,7 +56,7 @@ static inline __m256 even(const float *p)
 #include "kernel/conv_tile.h"
 
 static const lop_isa isa = {.width = V_WIDTH, .filters = 6, .vectors = {6, 4, 3, 3, 2, 2},
-    .tile = tile, .copy = copy_rows, .max = max_into, .dot = dot};
+    .tile = tile, .copy = copy_rows, .max = max_run, .dot = dot};
 const lop_isa *lop_isa_avx2(void) { return &isa; }
 #else
 const lop_isa *lop_isa_avx2(void) { return NULL; }

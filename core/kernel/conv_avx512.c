@@ -18,13 +18,20 @@
 #define V_STORE_N(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), v)
 #define V_PAIR(p, gap) \
     _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps((p) + (gap)), 1)
-#define V_EVEN(p) even(p)
+#define V_EVEN(p) even(_mm512_loadu_ps(p), _mm512_loadu_ps((p) + 15))
+#define V_EVEN_N(p, n) even(first_n(p, 2 * (n) - 1), first_n((p) + 15, 2 * (n) - 16))
 
 /* The second load begins one early, so that it ends at the last float that is wanted. */
-static inline __m512 even(const float *p)
+static inline __m512 even(__m512 first, __m512 second)
 {
     const __m512i pick = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
-    return _mm512_permutex2var_ps(_mm512_loadu_ps(p), pick, _mm512_loadu_ps(p + 15));
+    return _mm512_permutex2var_ps(first, pick, second);
+}
+
+/* n may be less than 1, or more than there are lanes. */
+static inline __m512 first_n(const float *p, int n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)(n < 1 ? 0 : n > 15 ? 0xffff : (1 << n) - 1), p);
 }
 
 #define TILES(T)                                                                        \
@@ -41,7 +48,7 @@ static inline __m512 even(const float *p)
 #include "kernel/conv_tile.h"
 
 static const lop_isa isa = {.width = V_WIDTH, .filters = 8, .vectors = {8, 8, 6, 6, 4, 4, 3, 3},
-    .pairs = {4, 4, 4, 4, 4, 4, 3, 3}, .tile = tile, .copy = copy_rows, .max = max_into, .dot = dot};
+    .pairs = {4, 4, 4, 4, 4, 4, 3, 3}, .tile = tile, .copy = copy_rows, .max = max_run, .dot = dot};
 const lop_isa *lop_isa_avx512(void) { return &isa; }
 #else
 const lop_isa *lop_isa_avx512(void) { return NULL; }

@@ -14,8 +14,9 @@
 #define V_MAX(a, b) vbslq_f32(vcgtq_f32(a, b), a, b)
 #define V_MIN(a, b) vbslq_f32(vcltq_f32(a, b), a, b)
 #define V_PACK(v, vector) pack(v, (vector)->order)
-#define V_LOAD_N(p, n) load_n(p, n)
+#define V_LOAD_N(p, n) load_n(p, n, 1)
 #define V_STORE_N(p, v, n) store_n(p, v, n)
+#define V_EVEN_N(p, n) load_n(p, n, 2)
 #define V_EVEN(p) vcombine_f32(vld2_f32(p).val[0], vget_low_f32(vuzp2q_f32(vld1q_f32((p) + 3), vld1q_f32((p) + 3))))
 
 static inline float32x4_t pack(float32x4_t v, uint64_t order)
@@ -26,10 +27,10 @@ static inline float32x4_t pack(float32x4_t v, uint64_t order)
     return vld1q_f32(to);
 }
 
-static inline float32x4_t load_n(const float *p, int n)
+static inline float32x4_t load_n(const float *p, int n, int step)
 {
     float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    for (int l = 0; l < n; l++) part[l] = p[l];
+    for (int l = 0; l < n; l++) part[l] = p[l * step];
     return vld1q_f32(part);
 }
 
@@ -49,7 +50,7 @@ static inline void store_n(float *p, float32x4_t v, int n)
 #include "kernel/conv_tile.h"
 
 static const lop_isa isa = {.width = V_WIDTH, .filters = 8, .vectors = {8, 8, 6, 5, 4, 4, 3, 3},
-    .tile = tile, .copy = copy_rows, .max = max_into, .dot = dot};
+    .tile = tile, .copy = copy_rows, .max = max_run, .dot = dot};
 const lop_isa *lop_isa_neon(void) { return &isa; }
 #else
 const lop_isa *lop_isa_neon(void) { return NULL; }

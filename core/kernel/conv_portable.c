@@ -13,10 +13,10 @@ static inline vector4 load(const float *p)
     return v;
 }
 
-static inline vector4 load_n(const float *p, int n)
+static inline vector4 load_n(const float *p, int n, int step)
 {
     vector4 v = {0.0f, 0.0f, 0.0f, 0.0f};
-    for (int l = 0; l < n; l++) v[l] = p[l];
+    for (int l = 0; l < n; l++) v[l] = p[l * step];
     return v;
 }
 
@@ -50,13 +50,14 @@ static inline vector4 pack(vector4 v, uint64_t order)
 #define V_MAX(a, b) either((a) > (b), a, b)
 #define V_MIN(a, b) either((a) < (b), a, b)
 #define V_PACK(v, vector) pack(v, (vector)->order)
-#define V_LOAD_N(p, n) load_n(p, n)
+#define V_LOAD_N(p, n) load_n(p, n, 1)
 #define V_STORE_N(p, v, n) store_n(p, v, n)
+#define V_EVEN_N(p, n) load_n(p, n, 2)
 #define V_EVEN(p) ((vector4){(p)[0], (p)[2], (p)[4], (p)[6]})
 #define TILES(T) \
     T(1, 1) T(1, 2) T(1, 3) T(1, 4) T(2, 1) T(2, 2) T(2, 3) T(3, 1) T(3, 2) T(4, 1) T(4, 2)
 #include "kernel/conv_tile.h"
 
 static const lop_isa isa = {.width = V_WIDTH, .filters = 4, .vectors = {4, 3, 2, 2},
-    .tile = tile, .copy = copy_rows, .max = max_into, .dot = dot};
+    .tile = tile, .copy = copy_rows, .max = max_run, .dot = dot};
 const lop_isa *lop_isa_portable(void) { return &isa; }

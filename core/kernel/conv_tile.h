@@ -2,12 +2,12 @@
  * defines, for V (a vector of V_WIDTH floats): V_ZERO(), V_SET1(f), V_LOAD(p), V_STORE(p, v), V_ADD(a, b),
  * V_FMA(a, b, c) = a * b + c, V_MAX(a, b) = a > b ? a : b, V_MIN(a, b) = a < b ? a : b; V_EVEN(p): floats p[0], p[2],
  * ..., reading nothing past p[2 (V_WIDTH - 1)]; V_PAIR(p, gap): lower half at p, upper half at p + gap, if it has
- * PAIRS; V_PACK(v, vector): the kept lanes moved down; V_LOAD_N(p, n), V_STORE_N(p, v, n): n < V_WIDTH floats and no
- * more; and TILES(T): T(filters, vectors) for each tile it offers, PAIRS(T) likewise. */
+ * PAIRS; V_PACK(v, vector): the kept lanes moved down; V_LOAD_N(p, n), V_EVEN_N(p, n), V_STORE_N(p, v, n): the same
+ * for 0 < n < V_WIDTH floats and no more; and TILES(T): T(filters, vectors) for each tile it offers, PAIRS(T) too. */
 #ifndef LOP_CONV_TILE_H
 #define LOP_CONV_TILE_H
 #include "kernel/kernel_impl.h"
-#include <string.h>
+#include <math.h>
 
 #define ALWAYS static inline __attribute__((always_inline))
 #ifndef PAIRS
@@ -156,20 +156,52 @@ static void copy_rows(const lop_conv_rows *r)
                 else V_STORE(to + i, V_EVEN(x + 2 * i));
             }
         }
-        if (r->n < V_WIDTH && r->step == 1) {
-            V_STORE_N(to, V_LOAD_N(x, (int)r->n), (int)r->n);
-            i = r->n;
+        if (0 < r->n && r->n < V_WIDTH && r->step <= 2) {
+            const int n = (int)r->n;
+            V_STORE_N(to, r->step == 1 ? V_LOAD_N(x, n) : V_EVEN_N(x, n), n);
+            i = n;
         }
         for (; i < r->n; i++) to[i] = x[i * r->step];
         for (int64_t z = r->lead + r->n; z < r->yrow; z++) y[z] = 0.0f;
     }
 }
 
-static void max_into(int64_t n, const float *x, float *y)
+/* At most a vector of maxima, all taps in one go; n < 0: a whole one. */
+ALWAYS V max_vector(const lop_max_run *r, const float *x, const int n)
 {
-    int64_t i = 0;
-    for (; i + V_WIDTH <= n; i += V_WIDTH) V_STORE(y + i, V_MAX(V_LOAD(x + i), V_LOAD(y + i)));
-    for (; i < n; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
+    V best = V_SET1(-INFINITY);
+    for (int64_t k = 0; k < r->rows; k++, x += r->row)
+        for (int64_t c = 0; c < r->cols; c++) {
+            const float *p = x + c * r->col;
+            if (n < 0) best = V_MAX(r->stride == 1 ? V_LOAD(p) : V_EVEN(p), best);
+            else best = V_MAX(r->stride == 1 ? V_LOAD_N(p, n) : V_EVEN_N(p, n), best);
+        }
+    return best;
+}
+
+static void max_wide_stride(const lop_max_run *r)
+{
+    for (int64_t i = 0; i < r->n; i++) {
+        float best = -INFINITY;
+        for (int64_t k = 0; k < r->rows; k++)
+            for (int64_t c = 0; c < r->cols; c++) {
+                const float v = r->x[i * r->stride + k * r->row + c * r->col];
+                best = v > best ? v : best;
+            }
+        r->y[i] = best;
+    }
+}
+
+static void max_run(const lop_max_run *r)
+{
+    const int n = (int)(r->n < V_WIDTH ? r->n : V_WIDTH);
+    if (r->stride > 2) max_wide_stride(r);
+    else if (0 < n && n < V_WIDTH) V_STORE_N(r->y, max_vector(r, r->x, n), n);
+    else
+        for (int64_t i = 0; i < r->n; i += V_WIDTH) {
+            if (i > r->n - V_WIDTH) i = r->n - V_WIDTH;     /* the last one overlaps the one before */
+            V_STORE(r->y + i, max_vector(r, r->x + i * r->stride, -1));
+        }
 }
 
 /* Four vectors of partial sums hide the latency; they are added up lane by lane, in order. */

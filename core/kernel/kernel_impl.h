@@ -42,6 +42,13 @@ typedef struct {                /* rows of `lead` zeros, n pixels x[0], x[step],
     int64_t yrow;
 } lop_conv_rows;
 
+typedef struct {                /* n maxima over rows x cols taps, the first of them at x, x + stride, ... */
+    const float *x;
+    int64_t rows, cols, row, col;                   /* taps, and from one to the next */
+    int64_t stride, n;
+    float *y;
+} lop_max_run;
+
 typedef struct {
     int width;                                      /* lanes of a vector */
     int filters;                                    /* most filters of a tile */
@@ -49,7 +56,7 @@ typedef struct {
     uint8_t pairs[LOP_TILE_FILTERS];                /* the same with a gap; 0: not offered */
     void (*tile)(const lop_conv_tile *t);
     void (*copy)(const lop_conv_rows *r);
-    void (*max)(int64_t n, const float *x, float *y);               /* y = max(x, y) */
+    void (*max)(const lop_max_run *r);              /* all taps lie inside the input */
     float (*dot)(int64_t n, const float *a, const float *b);        /* a fixed order for each n */
 } lop_isa;
 const lop_isa *lop_isa_portable(void);

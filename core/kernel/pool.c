@@ -1,11 +1,12 @@
-/* core/kernel/pool.c - pooling of channel planes. The maximum over a window is the maximum over its columns of the
- * maximum down each: both steps run along rows, in vectors. */
+/* core/kernel/pool.c - pooling of channel planes. Maxima of a row are taken in vectors where whole windows lie inside
+ * the input, one by one at its edges. */
 #include "kernel/kernel_impl.h"
 #include <math.h>
-
-enum { STRIP = 2048 };          /* floats of a row that are worked on at a time, on the stack */
+#include <string.h>
 
 typedef struct { int64_t first, end; } span;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* The taps of a window starting at `at` (may be in the padding) that fall inside [0, size). */
 static span inside(int64_t at, int64_t taps, int64_t dilation, int64_t size)
@@ -16,44 +17,10 @@ static span inside(int64_t at, int64_t taps, int64_t dilation, int64_t size)
     return s;
 }
 
-/* column[i] = the maximum down column from + i of the padded input, for the window rows of output row oy. */
-static void down(const lop_pool *p, const float *x, int64_t oy, int64_t from, int64_t n, const lop_isa *isa,
-                 float *column)
+/* Outputs [from, to) of a row, where columns may be in the padding. */
+static void max_edge(const lop_pool *p, const float *x, int64_t top, span rows, int64_t from, int64_t to, float *y)
 {
-    const int64_t top = oy * p->stride[0] - p->pad[0];
-    const span rows = inside(top, p->kh, p->dilation[0], p->h);
-    const int64_t left = from - p->pad[1], lead = left < 0 ? -left : 0;         /* columns before the input */
-    int64_t end = p->w - left;
-    end = end > n ? n : end;
-    for (int64_t i = 0; i < n; i++) column[i] = -INFINITY;
-    if (lead >= end) return;
-    for (int64_t k = rows.first; k < rows.end; k++)
-        isa->max(end - lead, x + (top + k * p->dilation[0]) * p->w + left + lead, column + lead);
-}
-
-/* y[i] = the maximum of column[i stride + k dilation] over taps k. */
-static void across(const lop_pool *p, int64_t n, const float *column, const lop_isa *isa, float *y)
-{
-    const int64_t stride = p->stride[1];
-    float part[STRIP];
-    for (int64_t i = 0; i < n; i++) y[i] = -INFINITY;
-    for (int64_t k = 0; k < p->kw; k++) {
-        const float *from = column + k * p->dilation[1];
-        if (stride > 1) {
-            const lop_conv_rows r = {.rows = 1, .n = n, .step = stride, .x = from, .y = part, .yrow = n};
-            isa->copy(&r);
-            from = part;
-        }
-        isa->max(n, from, y);
-    }
-}
-
-/* A kernel too wide for a strip: tap by tap. */
-static void max_plain(const lop_pool *p, const float *x, int64_t oy, float *y)
-{
-    const int64_t top = oy * p->stride[0] - p->pad[0];
-    const span rows = inside(top, p->kh, p->dilation[0], p->h);
-    for (int64_t ox = 0; ox < p->ow; ox++) {
+    for (int64_t ox = from; ox < to; ox++) {
         const int64_t left = ox * p->stride[1] - p->pad[1];
         const span cols = inside(left, p->kw, p->dilation[1], p->w);
         float best = -INFINITY;
@@ -69,17 +36,22 @@ static void max_plain(const lop_pool *p, const float *x, int64_t oy, float *y)
 void lop_pool_max(const lop_pool *p, int64_t planes, const float *x, float *y, lop_cpu cpu)
 {
     const lop_isa *isa = lop_isa_of(cpu);
-    const bool wide = (p->kw - 1) * p->dilation[1] >= STRIP / 2 || p->stride[1] > STRIP / 2;
-    const int64_t reach = (p->kw - 1) * p->dilation[1], strip = wide ? 0 : (STRIP - 1 - reach) / p->stride[1] + 1;
-    float column[STRIP];
+    const int64_t room = p->w + p->pad[1] - (p->kw - 1) * p->dilation[1];       /* for windows to begin in */
+    const int64_t end = room < 1 ? 0 : least((room - 1) / p->stride[1] + 1, p->ow);
+    const int64_t begin = least((p->pad[1] + p->stride[1] - 1) / p->stride[1], end);
     for (int64_t i = 0; i < planes * p->oh; i++, y += p->ow) {
         const float *plane = x + i / p->oh * p->h * p->w;
-        if (wide) max_plain(p, plane, i % p->oh, y);
-        for (int64_t ox = 0; ox < p->ow && !wide; ox += strip) {
-            const int64_t n = p->ow - ox < strip ? p->ow - ox : strip;
-            down(p, plane, i % p->oh, ox * p->stride[1], (n - 1) * p->stride[1] + reach + 1, isa, column);
-            across(p, n, column, isa, y + ox);
+        const int64_t top = i % p->oh * p->stride[0] - p->pad[0];
+        const span rows = inside(top, p->kh, p->dilation[0], p->h);
+        max_edge(p, plane, top, rows, 0, begin, y);
+        if (begin < end) {
+            const float *first = plane + (top + rows.first * p->dilation[0]) * p->w + begin * p->stride[1] - p->pad[1];
+            const lop_max_run r = {.x = first, .rows = rows.end - rows.first, .cols = p->kw,
+                .row = p->dilation[0] * p->w, .col = p->dilation[1], .stride = p->stride[1], .n = end - begin,
+                .y = y + begin};
+            isa->max(&r);
         }
+        max_edge(p, plane, top, rows, end, p->ow, y);
     }
 }
 
@@ -106,15 +78,24 @@ void lop_pool_mean(const lop_pool *p, int64_t planes, const float *x, float *y, 
     }
 }
 
+/* Eight sums, in two vectors: a single one would wait for each addition. */
 void lop_pool_global_mean(int64_t planes, int64_t size, const float *x, float *y)
 {
+    typedef float float4 __attribute__((vector_size(16)));
+    typedef double double4 __attribute__((vector_size(32)));
     for (int64_t ch = 0; ch < planes; ch++, x += size) {
-        double part[8] = {0.0}, sum = 0.0;      /* eight sums: one would wait for each addition */
+        double4 even = {0.0}, odd = {0.0};
+        double rest = 0.0;
         int64_t i = 0;
-        for (; i + 8 <= size; i += 8)
-            for (int l = 0; l < 8; l++) part[l] += (double)x[i + l];
-        for (; i < size; i++) part[0] += (double)x[i];
-        for (int l = 0; l < 8; l++) sum += part[l];
-        y[ch] = (float)(sum / (double)size);
+        for (; i + 8 <= size; i += 8) {
+            float4 a, b;
+            memcpy(&a, x + i, sizeof a);
+            memcpy(&b, x + i + 4, sizeof b);
+            even += __builtin_convertvector(a, double4);
+            odd += __builtin_convertvector(b, double4);
+        }
+        for (; i < size; i++) rest += (double)x[i];
+        even += odd;
+        y[ch] = (float)((even[0] + even[1] + even[2] + even[3] + rest) / (double)size);
     }
 }
