@@ -166,17 +166,25 @@ static void copy_rows(const lop_conv_rows *r)
     }
 }
 
-/* At most a vector of maxima, all taps in one go; n < 0: a whole one. */
-ALWAYS V max_vector(const lop_max_run *r, const float *x, const int n)
+/* At most a vector of maxima, all taps in one go; n < 0: a whole one. Stride 1 or 2 and columns are constants. */
+ALWAYS V max_taps(const lop_max_run *r, const float *x, const int n, const int64_t stride, const int64_t cols)
 {
     V best = V_SET1(-INFINITY);
-    for (int64_t k = 0; k < r->rows; k++, x += r->row)
-        for (int64_t c = 0; c < r->cols; c++) {
-            const float *p = x + c * r->col;
-            if (n < 0) best = V_MAX(r->stride == 1 ? V_LOAD(p) : V_EVEN(p), best);
-            else best = V_MAX(r->stride == 1 ? V_LOAD_N(p, n) : V_EVEN_N(p, n), best);
+    const int64_t rows = r->rows, row = r->row, col = r->col;
+    for (int64_t k = 0; k < rows; k++, x += row)
+        for (int64_t c = 0; c < cols; c++) {
+            const float *p = x + c * col;
+            if (n < 0) best = V_MAX(stride == 1 ? V_LOAD(p) : V_EVEN(p), best);
+            else best = V_MAX(stride == 1 ? V_LOAD_N(p, n) : V_EVEN_N(p, n), best);
         }
     return best;
+}
+
+ALWAYS V max_vector(const lop_max_run *r, const float *x, const int n)
+{
+    if (r->stride == 2 && r->cols == 3) return max_taps(r, x, n, 2, 3);
+    if (r->stride == 2 && r->cols == 2) return max_taps(r, x, n, 2, 2);
+    return r->stride == 2 ? max_taps(r, x, n, 2, r->cols) : max_taps(r, x, n, 1, r->cols);
 }
 
 static void max_wide_stride(const lop_max_run *r)

@@ -78,24 +78,25 @@ void lop_pool_mean(const lop_pool *p, int64_t planes, const float *x, float *y, 
     }
 }
 
-/* Eight sums, in two vectors: a single one would wait for each addition. */
+/* Eight sums, in four vectors: a single one would wait for each addition. */
 void lop_pool_global_mean(int64_t planes, int64_t size, const float *x, float *y)
 {
-    typedef float float4 __attribute__((vector_size(16)));
-    typedef double double4 __attribute__((vector_size(32)));
+    typedef float float2 __attribute__((vector_size(8)));
+    typedef double double2 __attribute__((vector_size(16)));
     for (int64_t ch = 0; ch < planes; ch++, x += size) {
-        double4 even = {0.0}, odd = {0.0};
+        double2 s0 = {0.0}, s1 = {0.0}, s2 = {0.0}, s3 = {0.0};
         double rest = 0.0;
         int64_t i = 0;
         for (; i + 8 <= size; i += 8) {
-            float4 a, b;
-            memcpy(&a, x + i, sizeof a);
-            memcpy(&b, x + i + 4, sizeof b);
-            even += __builtin_convertvector(a, double4);
-            odd += __builtin_convertvector(b, double4);
+            float2 pair[4];
+            memcpy(pair, x + i, sizeof pair);
+            s0 += __builtin_convertvector(pair[0], double2);
+            s1 += __builtin_convertvector(pair[1], double2);
+            s2 += __builtin_convertvector(pair[2], double2);
+            s3 += __builtin_convertvector(pair[3], double2);
         }
         for (; i < size; i++) rest += (double)x[i];
-        even += odd;
-        y[ch] = (float)((even[0] + even[1] + even[2] + even[3] + rest) / (double)size);
+        s0 = s0 + s1 + (s2 + s3);
+        y[ch] = (float)((s0[0] + s0[1] + rest) / (double)size);
     }
 }
