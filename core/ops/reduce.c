@@ -1,5 +1,5 @@
-/* core/ops/reduce.c - the Reduce family: axes as an attribute at first, as an input from opset 13 (ReduceSum) or 18 on.
- * float32 is summed in float64, integers in 64 bits that wrap. */
+/* core/ops/reduce.c - the Reduce family: axes as an attribute at first, as an input from opset 13 (ReduceSum) or 18 on;
+ * MeanVarianceNormalization over the same sets of axes. float32 is summed in float64, integers in 64 bits that wrap. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>
@@ -161,4 +161,57 @@ bool ops_mixes_reduce(const lop_op_call *call)
     bool set[LOP_MAX_DIMS];
     lop_error ignored;
     return ops_mixes_never(call) || reduced_axes(call, set, &ignored) != LOP_OK || set[0];
+}
+
+/* ---- MeanVarianceNormalization: (x - mean) / deviation over the axes, [0, 2, 3] unless given ---- */
+
+static lop_status normalised_axes(const lop_op_call *call, bool *set, lop_error *err)
+{
+    int count;
+    lop_status st = ops_axes(call, -1, call->in[0]->shape.ndim, set, &count, err);
+    for (int d = 0; st == LOP_OK && count < 0 && d < 4; d++) set[d] = d != 1;
+    return st;
+}
+
+lop_status ops_mvn_shape(const lop_op_call *call, lop_error *err)
+{
+    bool set[LOP_MAX_DIMS];
+    lop_status st = ops_need(call, 1, 1, err);
+    if (st == LOP_OK) st = ops_need_f32(call, 0, err);
+    if (st == LOP_OK) st = normalised_axes(call, set, err);
+    return st == LOP_OK ? ops_set(call, 0, LOP_F32, &call->in[0]->shape, err) : st;
+}
+
+static void normalise(const int64_t *list, int64_t n, const float *x, float *y)
+{
+    const double epsilon = 1e-9;                /* the specification's */
+    double sum = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[list[i]];
+    const double mean = sum / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += ((double)x[list[i]] - mean) * ((double)x[list[i]] - mean);
+    const double deviation = sqrt(squares / (double)n) + epsilon;
+    for (int64_t i = 0; i < n; i++) y[list[i]] = (float)(((double)x[list[i]] - mean) / deviation);
+}
+
+lop_status ops_mvn_forward(const lop_op_call *call, lop_error *err)
+{
+    const lop_shape *s = &call->in[0]->shape;
+    bool set[LOP_MAX_DIMS];
+    int64_t nkept, nsummed;
+    lop_status st = normalised_axes(call, set, err);
+    if (st != LOP_OK || lop_tensor_size(call->in[0]) == 0) return st;
+    int64_t *kept = offsets(s, set, false, &nkept, err), *summed = offsets(s, set, true, &nsummed, err);
+    if (!kept || !summed) st = LOP_E_MEMORY;
+    for (int64_t k = 0; st == LOP_OK && k < nkept; k++)
+        normalise(summed, nsummed, (const float *)call->in[0]->data + kept[k], (float *)call->out[0].data + kept[k]);
+    lop_free(kept);
+    lop_free(summed);
+    return st;
+}
+
+bool ops_mixes_mvn(const lop_op_call *call)
+{
+    bool set[LOP_MAX_DIMS];
+    lop_error ignored;
+    return ops_mixes_never(call) || normalised_axes(call, set, &ignored) != LOP_OK || set[0];
 }

@@ -1,5 +1,6 @@
-/* core/ops/select.c - by truth: Where, Not. */
+/* core/ops/select.c - truth: Where, Not, IsNaN, IsInf. */
 #include "ops/ops_impl.h"
+#include <math.h>
 #include <string.h>
 
 lop_status ops_where_shape(const lop_op_call *call, lop_error *err)
@@ -49,5 +50,36 @@ lop_status ops_not_forward(const lop_op_call *call, lop_error *err)
     bool *y = call->out[0].data;
     (void)err;
     for (int64_t i = 0; i < lop_tensor_size(call->in[0]); i++) y[i] = !x[i];
+    return LOP_OK;
+}
+
+/* ---- IsNaN, IsInf (detect_negative, detect_positive) ---- */
+
+lop_status ops_is_odd_shape(const lop_op_call *call, lop_error *err)
+{
+    lop_status st = ops_need(call, 1, 1, err);
+    if (st == LOP_OK && call->in[0]->type != LOP_F32 && call->in[0]->type != LOP_F64)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "of %s is not built", lop_dtype_name(call->in[0]->type));
+    return st == LOP_OK ? ops_set(call, 0, LOP_BOOL, &call->in[0]->shape, err) : st;
+}
+
+lop_status ops_is_nan_forward(const lop_op_call *call, lop_error *err)
+{
+    bool *y = call->out[0].data;
+    (void)err;
+    for (int64_t i = 0; i < lop_tensor_size(call->in[0]); i++) y[i] = isnan(lop_tensor_get(call->in[0], i));
+    return LOP_OK;
+}
+
+lop_status ops_is_inf_forward(const lop_op_call *call, lop_error *err)
+{
+    const bool below = lop_node_int(call->node, "detect_negative", 1) != 0;
+    const bool above = lop_node_int(call->node, "detect_positive", 1) != 0;
+    bool *y = call->out[0].data;
+    (void)err;
+    for (int64_t i = 0; i < lop_tensor_size(call->in[0]); i++) {
+        const double v = lop_tensor_get(call->in[0], i);
+        y[i] = isinf(v) && (v < 0.0 ? below : above);
+    }
     return LOP_OK;
 }

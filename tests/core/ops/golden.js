@@ -178,6 +178,17 @@ const cases = unary.concat([
   ['LayerNormalization', 17, 'axis=i:1', 'f 2x3x2 ~32|f 3x2 1 2 3 4 5 6', 3],
   ['LpNormalization', 1, 'axis=i:1', 'f 2x3x2 ~33'],
   ['LpNormalization', 1, 'axis=i:-1 p=i:1', 'f 2x3 ~33'],
+  ['MeanVarianceNormalization', 13, '', 'f 2x3x2x2 ~34'],
+  ['MeanVarianceNormalization', 13, 'axes=I:2,3', 'f 2x3x2x2 ~34'],
+  ['QuantizeLinear', 13, '', 'f 8 -9 -0.5 0.5 1.5 2.5 3 700 -700|f scalar 0.5|B scalar 3'],
+  ['QuantizeLinear', 13, '', 'f 2x2 1 -1 3 4|f 2 0.5 0.01'],
+  ['QuantizeLinear', 13, 'axis=i:0', 'f 2x2 1 -1 3 4|f 2 0.5 0.01|c 2 1 -2'],
+  ['DequantizeLinear', 13, '', 'B 4 0 3 128 255|f scalar 0.5|B scalar 3'],
+  ['DequantizeLinear', 13, 'axis=i:0', 'c 2x2 1 -1 -128 127|f 2 0.5 0.25|c 2 1 -2'],
+  ['DequantizeLinear', 13, '', 'i 2 70000 -5|f scalar 0.5'],
+  ['IsNaN', 13, '', 'f 3 nan 1 inf'],
+  ['IsInf', 10, '', 'f 3 nan -inf inf'],
+  ['IsInf', 10, 'detect_negative=i:0', 'f 3 nan -inf inf'],
   ['LRN', 13, 'size=i:3 alpha=f:0.5 beta=f:0.6 bias=f:2', 'f 2x5x1x2 ~34'],
 
   ['Conv', 11, 'pads=I:1,0,1,2 strides=I:2,1', 'f 2x2x5x4 ~35|f 3x2x3x2 ~36|f 3 ~37'],
@@ -205,6 +216,9 @@ const cases = unary.concat([
    'f 1x2x6x4 ~42'],
   ['AveragePool', 19, 'kernel_shape=I:2,2 dilations=I:2,2', 'f 1x1x4x4 ~42'],
   ['AveragePool', 11, 'kernel_shape=I:3,3 auto_pad=s:SAME_LOWER strides=I:2,2', 'f 1x1x4x4 ~42'],
+  ['LpPool', 18, 'kernel_shape=I:2,3 strides=I:2,1 pads=I:1,1,0,0 p=i:3', 'f 2x2x4x5 ~42'],
+  ['LpPool', 11, 'kernel_shape=I:2', 'f 1x2x4 ~42'],
+  ['GlobalLpPool', 2, 'p=i:3', 'f 2x2x2x2 ~42'],
   ['GlobalAveragePool', 11, '', 'f 2x3x2x3 ~43'],
   ['GlobalMaxPool', 11, '', 'f 2x3x2x3 ~43'],
 
@@ -237,7 +251,7 @@ for (const round of ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil']
 // ---- text to tensors ----
 
 const types = {f: ['float32', 1, Float32Array], d: ['float64', 11, Float64Array], l: ['int64', 7, BigInt64Array],
-  i: ['int32', 6, Int32Array], b: ['bool', 9, Uint8Array], B: ['uint8', 2, Uint8Array]};
+  i: ['int32', 6, Int32Array], b: ['bool', 9, Uint8Array], B: ['uint8', 2, Uint8Array], c: ['int8', 3, Int8Array]};
 
 function random(n, seed) {
   const list = [];
@@ -255,7 +269,8 @@ function tensor(text) {
   const list = values[0] && values[0][0] === '~' ? random(n, Number(values[0].slice(1))) : values;
   if (list.length !== n) throw new Error('values: ' + text);
   const [name, number, array] = types[letter];
-  return {name, number, dims, data: array.from(list, letter === 'l' ? BigInt : v => Number(String(v).replace('inf', 'Infinity')))};
+  const value = letter === 'l' ? BigInt : v => Number(String(v).replace('inf', 'Infinity'));
+  return {name, number, dims, data: array.from(list, value)};
 }
 
 function text(t) {
