@@ -14,6 +14,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_stats,
     lop_open_bench,
     lop_open_dataset,
+    lop_open_exec,
     lop_open_edit,
 };
 

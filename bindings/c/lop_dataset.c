@@ -96,6 +96,26 @@ static int data_batch(lua_State *L)
     return 2;
 }
 
+/* Pushes a set of n images of set d (the argument 1); the caller fills index with places in d, then calls settle. */
+static dataset *new_part(lua_State *L, const dataset *d, int64_t n)
+{
+    lop_error err;
+    dataset *part = new_set(L);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    part->preprocess = d->preprocess;
+    part->index = lop_array(n, sizeof *part->index, &err);
+    if (!part->index) lopL_fail(L, &err);
+    part->size = n;
+    return part;
+}
+
+static void settle(const dataset *d, dataset *part)
+{
+    for (int64_t i = 0; i < part->size; i++) part->index[i] = d->index[part->index[i]];
+    part->from = d->from;
+}
+
 /* ---@param n integer
  * ---@param seed integer?    0
  * ---@return lop.data        n of its images, drawn by the seed, in order */
@@ -105,17 +125,33 @@ static int data_take(lua_State *L)
     const int64_t n = luaL_checkinteger(L, 2);
     const uint64_t seed = (uint64_t)luaL_optinteger(L, 3, 0);
     lop_error err;
-    dataset *part = new_set(L);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, 1);
-    part->preprocess = d->preprocess;
-    part->index = lop_array(n, sizeof *part->index, &err);
-    if (!part->index) return lopL_fail(L, &err);
+    dataset *part = new_part(L, d, n);
     lopL_check(L, lop_data_subset(d->size, n, seed, part->index, &err), &err);
-    for (int64_t i = 0; i < n; i++) part->index[i] = d->index[part->index[i]];
-    part->size = n;
-    part->from = d->from;
+    settle(d, part);
     return 1;
+}
+
+/* Splits off n images, drawn by the seed.
+ * ---@param n integer
+ * ---@param seed integer?    0
+ * ---@return lop.data part   those n, in order
+ * ---@return lop.data rest   the others, in order */
+static int data_split(lua_State *L)
+{
+    const dataset *d = check_set(L);
+    const int64_t n = luaL_checkinteger(L, 2);
+    const uint64_t seed = (uint64_t)luaL_optinteger(L, 3, 0);
+    lop_error err;
+    if (n < 1 || n >= d->size) return lopL_error(L, "%I of %I images split off: 1 to all but one expected", (lua_Integer)n, (lua_Integer)d->size);
+    dataset *part = new_part(L, d, n), *rest = new_part(L, d, d->size - n);
+    lopL_check(L, lop_data_subset(d->size, n, seed, part->index, &err), &err);
+    for (int64_t i = 0, k = 0; i < d->size; i++) {
+        if (k < n && part->index[k] == i) k++;
+        else rest->index[i - k] = i;
+    }
+    settle(d, part);
+    settle(d, rest);
+    return 2;
 }
 
 static int data_len(lua_State *L)
@@ -144,7 +180,7 @@ static int data_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"batch", data_batch}, {"take", data_take}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"batch", data_batch}, {"take", data_take}, {"split", data_split}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", data_gc}, {"__close", data_gc}, {"__len", data_len}, {"__tostring", data_tostring},
                                 {NULL, NULL}};
 static const luaL_Reg functions[] = {{"data", data_open}, {NULL, NULL}};

@@ -121,8 +121,10 @@ static void set_text(lua_State *L, const char *key, const char *value)
 
 static void push_value(lua_State *L, const lop_graph *g, const lop_shapes *s, int v)
 {
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     set_text(L, "name", g->value[v]->name);
+    lua_pushboolean(L, s->value[v].data != NULL);
+    lua_setfield(L, -2, "constant");
     if (!s->known[v]) return;
     set_text(L, "type", lop_dtype_name(s->value[v].type));
     lopL_pushint64s(L, s->value[v].shape.dim, s->value[v].shape.ndim);

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #define LOPL_STATS "lop.stats"
-typedef struct { lop_stats *stats; lop_centred centred; bool fresh; lop_choice choice; lop_reconstruction made; } holder;
+typedef struct { lop_stats *stats; lop_centred centred; bool fresh; lop_choice choice; lop_curve curve; lop_reconstruction made; } holder;
 
 static int stats_gc(lua_State *L)
 {
@@ -14,6 +14,7 @@ static int stats_gc(lua_State *L)
     lop_stats_free(h->stats);
     lop_centred_clear(&h->centred);
     lop_choice_clear(&h->choice);
+    lop_curve_clear(&h->curve);
     lop_reconstruction_clear(&h->made);
     *h = (holder){0};
     return 0;
@@ -118,6 +119,35 @@ static int stats_select(lua_State *L)
     return 3;
 }
 
+/* ---@param opts {weight: lop.tensor, method: string?, seed: integer?}  a nested method: not lasso
+ * ---@return integer[] order  channels, from 1, in the order of removal: a width keeps the last ones
+ * ---@return number[] errors  relative least-squares error for the widths 1, 2, ... */
+static int stats_curve(lua_State *L)
+{
+    static const char *const keys[] = {"weight", "method", "seed", NULL};
+    holder *h = check_stats(L);
+    lop_select_method method;
+    lop_error err;
+    lua_settop(L, 2);
+    lopL_checkoptions(L, 2, keys);
+    const lop_tensor *weight = lopL_opttensor(L, 2, "weight");
+    if (!weight) return lopL_error(L, "weight is missing");
+    if (lop_select_method_of(lopL_optstring(L, 2, "method", "elimination"), &method, &err) != LOP_OK)
+        return lopL_failf(L, "usage", "%s", err.message);
+    const lop_centred *q = centred_of(L, h);
+    const lop_select_input in = {.centred = &q, .weight = &weight, .consumers = 1, .ridge = 1e-5,
+                                 .seed = (uint64_t)lopL_optinteger(L, 2, "seed", 0)};
+    lop_curve_clear(&h->curve);
+    lopL_check(L, lop_select_curve(&in, method, &h->curve, &err), &err);
+    lopL_pushchannels(L, h->curve.order, h->curve.c);
+    lua_createtable(L, (int)h->curve.c, 0);
+    for (int64_t i = 1; i <= h->curve.c; i++) {
+        lua_pushnumber(L, h->curve.error[i]);
+        lua_rawseti(L, -2, (lua_Integer)i);
+    }
+    return 2;
+}
+
 /* ---@param channels integer[]  from 1, ascending
  * ---@param opts {weight: lop.tensor, method: string?, ridge: number?, held: lop.stats?}
  * ---@return lop.tensor weight
@@ -154,7 +184,7 @@ static int stats_rows(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"add", stats_add}, {"select", stats_select}, {"reconstruct", stats_reconstruct},
+static const luaL_Reg methods[] = {{"add", stats_add}, {"select", stats_select}, {"curve", stats_curve}, {"reconstruct", stats_reconstruct},
                                    {"rows", stats_rows}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"stats", stats_new}, {NULL, NULL}};
 
