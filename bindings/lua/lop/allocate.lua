@@ -1,0 +1,204 @@
+-- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the final
+-- outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
+
+local core = require "lop.core"
+local frontier = require "lop.frontier"
+local solve = require "lop.solve"
+
+local POINTS, LEAST = 8, 1 / 8          -- widths measured, log spaced from this share to all
+local STEPS = 1000                      -- of the budget in the dynamic programme
+
+local allocate = {}
+
+local function grid(width)
+  local list, last = {}, 0
+  for k = 0, POINTS - 1 do
+    local w = math.max(1, math.floor(width * LEAST ^ (1 - k / (POINTS - 1)) + 0.5))
+    if w > last then list[#list + 1], last = w, w end
+  end
+  return list
+end
+
+-- Mean over outputs of the squared error, each divided by its variance in the original.
+local function loss_of(got, want)
+  local rows, columns = #want, #want[1]
+  local loss = 0
+  for c = 1, columns do
+    local mean, square, err = 0, 0, 0
+    for r = 1, rows do mean = mean + want[r][c] / rows end
+    for r = 1, rows do
+      square = square + (want[r][c] - mean) ^ 2
+      err = err + (got[r][c] - want[r][c]) ^ 2
+    end
+    if square > 0 then loss = loss + err / square end
+  end
+  return loss / columns
+end
+
+local function rows_of(net, front, name)
+  local rows, run = {}, front:part(net, {name})
+  for i = 1, #front.chunks do
+    local y = run(i)
+    local n = y:shape()[1]
+    for _, row in ipairs(y:reshape({n, y:size() // n}):totable()) do rows[#rows + 1] = row end
+  end
+  return rows
+end
+
+local function chosen(stats, width, order, weight, opts)
+  if not order then return (stats:select(width, {weight = weight, method = opts.select, seed = opts.seed})) end
+  local list = table.move(order, #order - width + 1, #order, 1, {})
+  table.sort(list)
+  return list
+end
+
+--- Loss of each unit at each grid width, with that unit alone cut and rebuilt.
+---@return table[]            by unit: list of {width =, loss =}, widths ascending
+function allocate.measure(base, list, set, held, opts)
+  local output = base:outputs()[1].name
+  local front, behind = frontier.new(base, set), frontier.new(base, held)
+  local want = rows_of(base, behind, output)
+  local curves = {}
+  for number, unit in ipairs(list) do
+    local at = frontier.position(base, unit.producer) - 1
+    front:advance(base, at)
+    behind:advance(base, at)
+    local layer = base:layer(unit.consumer)
+    local stats = solve.gather(layer, unit.window, number, front, front:part(base, {layer.inputs[1].name}),
+                               front:part(base, {layer.outputs[1].name}), opts)
+    local order = opts.select ~= "lasso" and stats:curve({weight = layer.weight, method = opts.select, seed = opts.seed}) or nil
+    local curve = {}
+    for _, width in ipairs(grid(unit.width)) do
+      if width == unit.width then
+        curve[#curve + 1] = {width = width, loss = 0}
+      else
+        local net, channels = base:clone(), chosen(stats, width, order, layer.weight, opts)
+        local w, b = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct})
+        net:cut(unit.name, channels)
+        net:set(unit.consumer, w, b)
+        curve[#curve + 1] = {width = width, loss = loss_of(rows_of(net, behind, output), want)}
+      end
+    end
+    curves[number] = curve
+    if opts.progress then opts.progress("measure", number, #list) end
+  end
+  return curves
+end
+
+-- Loss by width, from the least measured: the square root interpolated, made to fall as the width grows.
+local function table_of(curve)
+  local by, worst = {}, 0
+  for k = #curve, 1, -1 do
+    worst = math.max(worst, curve[k].loss)
+    by[curve[k].width] = worst
+  end
+  for k = 1, #curve - 1 do
+    local a, b = curve[k], curve[k + 1]
+    local from, to = math.sqrt(by[a.width]), math.sqrt(by[b.width])
+    for w = a.width + 1, b.width - 1 do
+      by[w] = (from + (to - from) * (w - a.width) / (b.width - a.width)) ^ 2
+    end
+  end
+  return by, curve[1].width
+end
+
+-- MACs that one channel of each unit costs, the others as they are.
+local function slopes(list, cost, widths)
+  local slope = {}
+  for i = 1, #list do
+    local w = widths[i]
+    widths[i] = w + 1
+    local more = cost(widths)
+    widths[i] = w
+    slope[i] = more - cost(widths)
+  end
+  return slope
+end
+
+-- The multiple-choice knapsack: least sum of losses with sum of slope times width within the budget.
+local function knapsack(list, losses, least, slope, budget)
+  local best, pick = {[0] = 0}, {}
+  for s = 1, STEPS do best[s] = 0 end
+  for i = 1, #list do
+    local next_best, chose = {}, {}
+    for s = 0, STEPS do
+      next_best[s] = math.huge
+      for w = least[i], list[i].width do
+        local need = math.ceil(w * slope[i] / budget * STEPS - 1e-9)
+        if need <= s and best[s - need] + losses[i][w] < next_best[s] then
+          next_best[s], chose[s] = best[s - need] + losses[i][w], {w, need}
+        end
+      end
+    end
+    best, pick[i] = next_best, chose
+  end
+  if best[STEPS] == math.huge then return nil end
+  local widths, s = {}, STEPS
+  for i = #list, 1, -1 do
+    widths[i] = pick[i][s][1]
+    s = s - pick[i][s][2]
+  end
+  return widths
+end
+
+-- One channel at a time: off while over the budget, on while there is room, the best loss per MAC first.
+local function nudge(list, losses, least, cost, budget, widths)
+  local function step(sign)
+    local pick, best
+    local now = cost(widths)
+    for i = 1, #list do
+      local w = widths[i] + sign
+      if w >= least[i] and w <= list[i].width then
+        widths[i] = w
+        local then_cost = cost(widths)
+        widths[i] = w - sign
+        local rate = (losses[i][w] - losses[i][w - sign]) / math.max(math.abs(then_cost - now), 1)
+        if (sign < 0 or then_cost <= budget) and (not best or rate < best) then pick, best = i, rate end
+      end
+    end
+    if pick then widths[pick] = widths[pick] + sign end
+    return pick
+  end
+  while cost(widths) > budget do
+    if not step(-1) then return nil end
+  end
+  while step(1) do end
+  return widths
+end
+
+local function total(losses, widths)
+  local sum = 0
+  for i, w in ipairs(widths) do sum = sum + losses[i][w] end
+  return sum
+end
+
+--- Widths within the budget, by measured curves.
+---@return integer[]
+function allocate.widths(list, curves, cost, budget)
+  local losses, least, widths = {}, {}, {}
+  for i, curve in ipairs(curves) do
+    losses[i], least[i] = table_of(curve)
+    widths[i] = list[i].width
+  end
+  if cost(least) > budget then
+    core.fail("arg", ("the budget of %d MACs cannot be met: %d are left at the least widths that were measured")
+      :format(budget // 1, cost(least) // 1))
+  end
+  local best
+  for _ = 1, POINTS do                  -- costs depend on neighbours: repeated until the widths stand
+    local slope, linear = slopes(list, cost, widths), 0
+    for i, w in ipairs(widths) do linear = linear + slope[i] * w end
+    local room = budget - (cost(widths) - linear)
+    local found = room > 0 and knapsack(list, losses, least, slope, room) or table.move(least, 1, #least, 1, {})
+    found = found and nudge(list, losses, least, cost, budget, found)
+    if not found then break end
+    if not best or total(losses, found) < total(losses, best) then best = table.move(found, 1, #found, 1, {}) end
+    local same = true
+    for i, w in ipairs(found) do same = same and w == widths[i] end
+    widths = found
+    if same then break end
+  end
+  return best or nudge(list, losses, least, cost, budget, table.move(least, 1, #least, 1, {}))
+end
+
+return allocate
