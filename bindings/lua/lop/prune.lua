@@ -8,29 +8,45 @@ local frontier = require "lop.frontier"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
-local HELD = 256                        -- images held out for the losses of single cuts
+local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
 
 local prune = {}
 
--- The stream that a branch's first convolution reads has drifted: it is solved too, all channels kept.
-local function refit(base, net, unit, number, original, now, opts)
-  local window, layer = net:window(unit.producer), net:layer(unit.producer)
-  if not window or window.group ~= 1 or not layer.weight then return end
-  local stats = solve.gather(layer, window, REFIT + number, now, now:part(net, {layer.inputs[1].name}),
-                             original:part(base, {layer.outputs[1].name}), opts)
-  local all = {}
-  for i = 1, layer.weight:shape()[2] do all[i] = i end
-  local w, b = stats:reconstruct(all, {weight = layer.weight})
-  net:set(unit.producer, w, b)
+-- The frontiers of both networks, for one set of images.
+local function pair(base, set)
+  return {original = frontier.new(base, set), now = frontier.new(base, set)}
 end
 
-local function cut(base, net, unit, number, width, original, now, opts)
+-- Statistics of a layer for the calibration images, and for the held-out ones, which choose the ridge.
+local function gather(layer, window, number, sides, input, target, opts)
+  local list = {}
+  for i, side in ipairs(sides) do
+    list[i] = solve.gather(layer, window, number, side.now, input(side), target(side), opts)
+  end
+  return list[1], list[2]
+end
+
+-- A layer that reads what has drifted is solved with all its channels kept, for its own original output.
+local function refit(base, net, name, number, sides, opts)
+  local layer = net:layer(name)
+  local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
+  if not window or window.group ~= 1 or not layer.weight then return end
+  local stats, held = gather(layer, window, REFIT + number, sides,
+    function(side) return side.now:part(net, {layer.inputs[1].name}) end,
+    function(side) return side.original:part(base, {layer.outputs[1].name}) end, opts)
+  local all = {}
+  for i = 1, layer.weight:shape()[2] do all[i] = i end
+  net:set(name, stats:reconstruct(all, {weight = layer.weight, held = held}))
+end
+
+local function cut(base, net, unit, number, width, sides, opts)
   local layer = net:layer(unit.consumer)
-  local stats = solve.gather(layer, unit.window, number, now, now:part(net, {layer.inputs[1].name}),
-                             solve.target(base, net, unit, original, now, opts.compensate), opts)
+  local stats, held = gather(layer, unit.window, number, sides,
+    function(side) return side.now:part(net, {layer.inputs[1].name}) end,
+    function(side) return solve.target(base, net, unit, side.original, side.now, opts.compensate) end, opts)
   local channels, _, lambda = stats:select(width, {weight = layer.weight, method = opts.select, seed = opts.seed})
-  local w, b, err = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct})
+  local w, b, err = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct, held = held})
   net:cut(unit.name, channels)
   net:set(unit.consumer, w, b)
   return err, channels, lambda
@@ -42,24 +58,43 @@ local function zero_based(channels)
   return list
 end
 
+-- Classifiers behind the last unit: they read a drifted stream, and nothing behind them repairs it.
+local function refit_last(base, net, list, solved, sides, opts)
+  local behind = false
+  for _, layer in ipairs(base:layers()) do
+    if layer.name == list[#list].consumer then behind = true end
+    if behind and layer.op == "Gemm" and not solved[layer.name] then
+      for _, side in ipairs(sides) do
+        side.original:advance(base, frontier.position(base, layer.name) - 1)
+        side.now:advance(net, frontier.position(net, layer.name) - 1)
+      end
+      refit(base, net, layer.name, #list + 1, sides, opts)
+      return
+    end
+  end
+end
+
 -- Cuts all units to these widths.
-local function run(base, list, widths, set, opts)
-  local net, original, now = base:clone(), frontier.new(base, set), frontier.new(base, set)
+local function run(base, list, widths, set, held, opts)
+  local net, sides = base:clone(), {pair(base, set), pair(base, held)}
   local layers, solved, drifted = {}, {}, false
   for i, unit in ipairs(list) do
     local report = {name = unit.name, width_before = unit.width, width_after = widths[i], error = 0}
-    original:advance(base, frontier.position(base, unit.producer) - 1)
-    now:advance(net, frontier.position(net, unit.producer) - 1)
-    if opts.refit and drifted and not solved[unit.producer] then refit(base, net, unit, i, original, now, opts) end
+    for _, side in ipairs(sides) do
+      side.original:advance(base, frontier.position(base, unit.producer) - 1)
+      side.now:advance(net, frontier.position(net, unit.producer) - 1)
+    end
+    if opts.refit and drifted and not solved[unit.producer] then refit(base, net, unit.producer, i, sides, opts) end
     if widths[i] < unit.width then
       local channels
-      report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], original, now, opts)
+      report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, opts)
       report.channels = zero_based(channels)
       solved[unit.consumer], drifted = true, true
     end
     layers[i] = report
     if opts.progress then opts.progress("prune", i, #list) end
   end
+  if opts.refit and drifted then refit_last(base, net, list, solved, sides, opts) end
   return net, layers
 end
 
@@ -85,7 +120,7 @@ function prune.run(original, set, held, opts)
   local before = base:macs()
   local budget = opts.macs and opts.macs * before or before / (opts.speedup or 1)
   local widths = widths_for(base, list, set, held, budget, opts)
-  local net, layers = run(base, list, widths, set, opts)
+  local net, layers = run(base, list, widths, set, held, opts)
   return net, {layers = layers, macs_before = before, macs_after = net:macs(), params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
                speedup = before / net:macs(), seed = opts.seed}
