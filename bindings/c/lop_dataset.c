@@ -1,6 +1,7 @@
 /* bindings/c/lop_dataset.c - data sets: lop.data and the methods of what it returns. */
 #include "data/data.h"
 #include "lop_lua.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define LOPL_DATA "lop.data"
@@ -154,6 +155,39 @@ static int data_split(lua_State *L)
     return 2;
 }
 
+typedef struct { uint8_t byte[32]; } digest;
+
+static int by_bytes(const void *a, const void *b) { return memcmp(a, b, sizeof(digest)); }
+
+/* Pushes the digests of a set's images, as userdata. */
+static digest *push_digests(lua_State *L, const dataset *d)
+{
+    digest *list = lua_newuserdatauv(L, (size_t)d->size * sizeof *list + 1, 0);
+    lop_error err;
+    for (int64_t i = 0; i < d->size; i++) lopL_check(L, lop_data_hash(d->from, d->index[i], list[i].byte, &err), &err);
+    return list;
+}
+
+/* ---@param other lop.data
+ * ---@return lop.data rest     the images whose content is not in the other set
+ * ---@return integer dropped   how many were */
+static int data_without(lua_State *L)
+{
+    const dataset *d = check_set(L), *other = luaL_checkudata(L, 2, LOPL_DATA);
+    if (!other->from) return lopL_error(L, "data set: closed");
+    digest *seen = push_digests(L, other);
+    const digest *own = push_digests(L, d);
+    qsort(seen, (size_t)other->size, sizeof *seen, by_bytes);
+    dataset *rest = new_part(L, d, d->size);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < d->size; i++)
+        if (!bsearch(&own[i], seen, (size_t)other->size, sizeof *seen, by_bytes)) rest->index[kept++] = i;
+    rest->size = kept;
+    settle(d, rest);
+    lua_pushinteger(L, d->size - kept);
+    return 2;
+}
+
 static int data_len(lua_State *L)
 {
     lua_pushinteger(L, check_set(L)->size);
@@ -180,7 +214,7 @@ static int data_tostring(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"batch", data_batch}, {"take", data_take}, {"split", data_split}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"batch", data_batch}, {"take", data_take}, {"split", data_split}, {"without", data_without}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", data_gc}, {"__close", data_gc}, {"__len", data_len}, {"__tostring", data_tostring},
                                 {NULL, NULL}};
 static const luaL_Reg functions[] = {{"data", data_open}, {NULL, NULL}};

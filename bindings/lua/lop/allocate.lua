@@ -52,34 +52,39 @@ local function chosen(stats, width, order, weight, opts)
   return list
 end
 
---- Loss of each unit at each grid width, with that unit alone cut and rebuilt.
+-- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before its producer.
+local function curve_of(base, unit, number, front, behind, want, opts)
+  local layer, output, curve = base:layer(unit.consumer), base:outputs()[1].name, {}
+  local stats = solve.gather(layer, unit.window, number, front, front:part(base, {layer.inputs[1].name}),
+                             front:part(base, {layer.outputs[1].name}), opts)
+  local how = {weight = layer.weight, method = opts.select, seed = opts.seed}
+  local order = opts.select ~= "lasso" and stats:curve(how) or nil
+  for _, width in ipairs(grid(unit.width)) do
+    local loss = 0
+    if width < unit.width then
+      local net, channels = base:clone(), chosen(stats, width, order, layer.weight, opts)
+      local w, b = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct})
+      net:cut(unit.name, channels)
+      net:set(unit.consumer, w, b)
+      loss = loss_of(rows_of(net, behind, output), want)
+    end
+    curve[#curve + 1] = {width = width, loss = loss}
+  end
+  return curve
+end
+
+--- Loss of each unit at each width of the grid, with that unit alone cut and rebuilt. Units of fixed width have none.
 ---@return table[]            by unit: list of {width =, loss =}, widths ascending
 function allocate.measure(base, list, set, held, opts)
-  local output = base:outputs()[1].name
-  local front, behind = frontier.new(base, set), frontier.new(base, held)
-  local want = rows_of(base, behind, output)
-  local curves = {}
+  local front, behind, curves = frontier.new(base, set), frontier.new(base, held), {}
+  local want = rows_of(base, behind, base:outputs()[1].name)
   for number, unit in ipairs(list) do
-    local at = frontier.position(base, unit.producer) - 1
-    front:advance(base, at)
-    behind:advance(base, at)
-    local layer = base:layer(unit.consumer)
-    local stats = solve.gather(layer, unit.window, number, front, front:part(base, {layer.inputs[1].name}),
-                               front:part(base, {layer.outputs[1].name}), opts)
-    local order = opts.select ~= "lasso" and stats:curve({weight = layer.weight, method = opts.select, seed = opts.seed}) or nil
-    local curve = {}
-    for _, width in ipairs(grid(unit.width)) do
-      if width == unit.width then
-        curve[#curve + 1] = {width = width, loss = 0}
-      else
-        local net, channels = base:clone(), chosen(stats, width, order, layer.weight, opts)
-        local w, b = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct})
-        net:cut(unit.name, channels)
-        net:set(unit.consumer, w, b)
-        curve[#curve + 1] = {width = width, loss = loss_of(rows_of(net, behind, output), want)}
-      end
+    if not unit.fixed then
+      local at = frontier.position(base, unit.producer) - 1
+      front:advance(base, at)
+      behind:advance(base, at)
+      curves[number] = curve_of(base, unit, number, front, behind, want, opts)
     end
-    curves[number] = curve
     if opts.progress then opts.progress("measure", number, #list) end
   end
   return curves
@@ -123,7 +128,7 @@ local function knapsack(list, losses, least, slope, budget)
     local next_best, chose = {}, {}
     for s = 0, STEPS do
       next_best[s] = math.huge
-      for w = least[i], list[i].width do
+      for w = least[i], list[i].fixed or list[i].width do
         local need = math.ceil(w * slope[i] / budget * STEPS - 1e-9)
         if need <= s and best[s - need] + losses[i][w] < next_best[s] then
           next_best[s], chose[s] = best[s - need] + losses[i][w], {w, need}
@@ -148,7 +153,7 @@ local function nudge(list, losses, least, cost, budget, widths)
     local now = cost(widths)
     for i = 1, #list do
       local w = widths[i] + sign
-      if w >= least[i] and w <= list[i].width then
+      if w >= least[i] and w <= (list[i].fixed or list[i].width) then
         widths[i] = w
         local then_cost = cost(widths)
         widths[i] = w - sign
@@ -173,12 +178,18 @@ local function total(losses, widths)
 end
 
 --- Widths within the budget, by measured curves.
----@return integer[]
+---@param list table[]       units; one with `fixed` has that width
+---@return integer[] widths
+---@return number[] losses   of each unit at its width
 function allocate.widths(list, curves, cost, budget)
   local losses, least, widths = {}, {}, {}
-  for i, curve in ipairs(curves) do
-    losses[i], least[i] = table_of(curve)
-    widths[i] = list[i].width
+  for i, unit in ipairs(list) do
+    if unit.fixed then
+      losses[i], least[i] = {[unit.fixed] = 0}, unit.fixed
+    else
+      losses[i], least[i] = table_of(curves[i])
+    end
+    widths[i] = unit.fixed or unit.width
   end
   if cost(least) > budget then
     core.fail("arg", ("the budget of %d MACs cannot be met: %d are left at the least widths that were measured")
@@ -198,7 +209,10 @@ function allocate.widths(list, curves, cost, budget)
     widths = found
     if same then break end
   end
-  return best or nudge(list, losses, least, cost, budget, table.move(least, 1, #least, 1, {}))
+  best = best or nudge(list, losses, least, cost, budget, table.move(least, 1, #least, 1, {}))
+  local loss = {}
+  for i, w in ipairs(best) do loss[i] = losses[i][w] end
+  return best, loss
 end
 
 return allocate

@@ -5,6 +5,7 @@
 local allocate = require "lop.allocate"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
+local schema = require "lop.schema"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
@@ -46,7 +47,8 @@ local function cut(base, net, unit, number, width, sides, opts)
     function(side) return side.now:part(net, {layer.inputs[1].name}) end,
     function(side) return solve.target(base, net, unit, side.original, side.now, opts.compensate) end, opts)
   local channels, _, lambda = stats:select(width, {weight = layer.weight, method = opts.select, seed = opts.seed})
-  local w, b, err = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct, held = held})
+  local w, b, err = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct,
+                                                  ridge = opts.ridge, held = held})
   net:cut(unit.name, channels)
   net:set(unit.consumer, w, b)
   return err, channels, lambda
@@ -98,32 +100,90 @@ local function run(base, list, widths, set, held, opts)
   return net, layers
 end
 
-local function widths_for(base, list, set, held, budget, opts)
-  if opts.keep then return units.uniform(list, opts.keep) end
-  local cost = units.cost(base, list)
-  if opts.allocate == "uniform" then return units.uniform_for(list, cost, budget) end
-  return allocate.widths(list, allocate.measure(base, list, set, held, opts), cost, budget)
+-- A glob as a Lua pattern: * for any text, ? for one character.
+local function pattern_of(glob)
+  return "^" .. glob:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
+end
+
+-- Leaves out the units that are to stay whole, and fixes the widths that are given.
+local function apply_rules(net, list, rules, widths)
+  local known, result = {}, {}
+  for _, layer in ipairs(net:layers()) do known[#known + 1] = layer.name end
+  for _, glob in ipairs(schema.sorted(rules)) do
+    local found = false
+    for _, name in ipairs(known) do found = found or name:match(pattern_of(glob)) ~= nil end
+    if not found then core.fail("usage", ("layers: no layer is named '%s' (lop inspect lists them)"):format(glob)) end
+  end
+  for _, unit in ipairs(list) do
+    local rule = {}
+    for _, glob in ipairs(schema.sorted(rules)) do
+      if unit.name:match(pattern_of(glob)) then
+        for key, value in pairs(rules[glob]) do rule[key] = value end
+      end
+    end
+    if rule.keep then unit.fixed = math.max(1, math.floor(unit.width * rule.keep + 0.5)) end
+    if widths then unit.fixed = math.min(widths[unit.name] or unit.width, unit.width) end
+    if not rule.skip then result[#result + 1] = unit end
+  end
+  for _, name in ipairs(schema.sorted(widths or {})) do
+    local found = false
+    for _, unit in ipairs(list) do found = found or unit.name == name end
+    if not found then core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name)) end
+  end
+  return result
+end
+
+local function widths_for(base, list, set, held, before, opts)
+  local budget, cost = opts.budget, units.cost(base, list)
+  if budget.widths then return units.uniform(list, 1), {} end
+  if budget.keep then return units.uniform(list, budget.keep), {} end
+  local macs = budget.macs and budget.macs * before or before / budget.speedup
+  if opts.allocate == "uniform" then return units.uniform_for(list, cost, macs), {} end
+  return allocate.widths(list, allocate.measure(base, list, set, held, opts), cost, macs)
+end
+
+-- The net with batch normalisation folded, its units, and the widths they get.
+local function prepare(original, set, held, opts)
+  local base = original:clone()
+  base:fold_bn()
+  local all = units.find(base)
+  if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
+  local list = apply_rules(base, all, opts.layers, opts.budget.widths)
+  if #list == 0 then core.fail("usage", "layers: every group is skipped") end
+  local widths, losses = widths_for(base, list, set, held, base:macs(), opts)
+  return base, list, widths, losses
 end
 
 --- Prunes a net on unlabelled images.
 ---@param original lop.net
 ---@param set lop.data        calibration images
----@param held lop.data       other images, for the losses of single cuts
----@param opts {macs: number?, speedup: number?, keep: number?, allocate: string?, select: string?, reconstruct: string?, compensate: boolean, refit: boolean, seed: integer, positions: integer?, progress: function?}
+---@param held lop.data       other images, for the losses of single cuts and the ridge
+---@param opts {budget: table, allocate: string, select: string, reconstruct: string, ridge: number?, compensate: boolean, refit: boolean, layers: table, seed: integer, positions: integer?, progress: function?}
 ---@return lop.net net        batch normalisation folded
 ---@return table report       {layers = {{name, width_before, width_after, error}}, macs_before, macs_after, ...}
 function prune.run(original, set, held, opts)
-  local base = original:clone()
-  base:fold_bn()
-  local list = units.find(base)
-  if #list == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
-  local before = base:macs()
-  local budget = opts.macs and opts.macs * before or before / (opts.speedup or 1)
-  local widths = widths_for(base, list, set, held, budget, opts)
+  local base, list, widths, losses = prepare(original, set, held, opts)
   local net, layers = run(base, list, widths, set, held, opts)
-  return net, {layers = layers, macs_before = before, macs_after = net:macs(), params_before = original:params(),
+  for i, layer in ipairs(layers) do layer.loss = losses[i] end
+  local before, after = base:macs(), net:macs()
+  return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
-               speedup = before / net:macs(), seed = opts.seed}
+               speedup = before / after, seed = opts.seed}
+end
+
+--- What prune.run would do; cuts nothing.
+---@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after}
+function prune.plan(original, set, held, opts)
+  local base, list, widths, losses = prepare(original, set, held, opts)
+  local keep, groups = {}, {}
+  for i, unit in ipairs(list) do keep[unit.name] = {widths[i], losses[i]} end
+  for i, g in ipairs(base:groups()) do
+    local found = keep[g.name]
+    local reason = g.reason ~= "" and g.reason or (not found and "left whole in this plan") or nil
+    groups[i] = {name = g.name, width = g.width, keep = found and found[1] or g.width, loss = found and found[2],
+                 prunable = g.prunable and found ~= nil, reason = reason}
+  end
+  return {groups = groups, macs_before = base:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

@@ -67,7 +67,9 @@ end
 --- The same share of every unit.
 function units.uniform(list, ratio)
   local widths = {}
-  for i, u in ipairs(list) do widths[i] = math.max(1, math.min(u.width, math.floor(u.width * ratio + 0.5))) end
+  for i, u in ipairs(list) do
+    widths[i] = u.fixed or math.max(1, math.min(u.width, math.floor(u.width * ratio + 0.5)))
+  end
   return widths
 end
 

@@ -1,10 +1,8 @@
 -- bindings/lua/lop/verbs/prune.lua - lop prune: a model made smaller on unlabelled pictures, without a recipe.
 
 local core = require "lop.core"
-local evaluate = require "lop.evaluate"
-local json = require "lop.json"
-local lop = require "lop"
-local prune = require "lop.prune"
+local job = require "lop.job"
+local schema = require "lop.schema"
 
 local function budget(opts)
   local given
@@ -15,6 +13,18 @@ local function budget(opts)
     end
   end
   if not given then core.fail("usage", "prune: a budget is missing: --speedup X, --macs F or --keep F") end
+  return {[given] = opts[given]}
+end
+
+-- The flags as the recipe that they stand for.
+local function recipe_of(opts, model)
+  if not opts.data then core.fail("usage", "prune: --data SPEC is missing (KIND:PATH, kinds mnist, cifar10, npz)") end
+  return schema.check {
+    model = model, preprocess = opts.preprocess, budget = budget(opts), seed = opts.seed, allocate = opts.allocate,
+    calibrate = {data = opts.data, images = opts.images, positions = opts.positions},
+    evaluate = opts.evaluate and {data = opts.evaluate} or nil, select = opts.select, reconstruct = opts.reconstruct,
+    residual = {target = opts["residual.target"]},
+  }
 end
 
 return {
@@ -39,38 +49,10 @@ return {
     {name = "evaluate", type = "string", value = "SPEC", help = "labelled data to evaluate on, before and after"},
   },
   run = function(opts, args, out)
-    if not opts.data then core.fail("usage", "prune: --data SPEC is missing (KIND:PATH, kinds mnist, cifar10, npz)") end
-    budget(opts)
-    local began = core.system.seconds()
-    local original = lop.load(args[1])
-    local how = opts.preprocess or original:meta("lop.preprocess")
-    local set = lop.data(opts.data, {preprocess = how, split = "train"})
-    local seed = opts.seed or 0
-    local calibrate, held = prune.split(set, opts.images or 1000, seed)
-    local net, result = prune.run(original, calibrate, held, {
-      speedup = opts.speedup, macs = opts.macs, keep = opts.keep, allocate = opts.allocate or "sensitivity",
-      select = opts.select, reconstruct = opts.reconstruct, compensate = opts["residual.target"] ~= "none",
-      refit = true, seed = seed, positions = math.tointeger(opts.positions), progress = out:progress()})
-    net:meta("lop.preprocess", how)
+    local net, result = job.run(recipe_of(opts, args[1]), out)
     result.model = opts.output or "pruned.onnx"
     net:save(result.model)
-    if opts.evaluate then
-      local test = lop.data(opts.evaluate, {preprocess = how, split = "test"})
-      result.accuracy_before = evaluate.run(original, test).top1
-      result.accuracy_after = evaluate.run(net, test).top1
-    end
-    result.seconds = core.system.seconds() - began
-    json.array(result.layers)
-    local rows = {{"group", "before", "after", "error"}}
-    for _, l in ipairs(result.layers) do
-      rows[#rows + 1] = {l.name, l.width_before, l.width_after, ("%.4f"):format(l.error)}
-    end
-    out:columns_of(rows)
-    out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
-             result.macs_after, result.params_before, result.params_after)
-    if result.accuracy_after then
-      out:line("top-1 %.2f %% before, %.2f %% after", result.accuracy_before, result.accuracy_after)
-    end
+    job.show(result, out)
     out:document(result)
     return 0
   end,

@@ -1,0 +1,82 @@
+-- bindings/lua/lop/job.lua - a checked recipe carried out: data opened, overlap dropped, units chosen, pruned, evaluated.
+
+local core = require "lop.core"
+local evaluate = require "lop.evaluate"
+local json = require "lop.json"
+local prune = require "lop.prune"
+
+local job = {}
+
+local function open(part, preprocess)
+  return core.data(part.data, {preprocess = preprocess, split = part.split})
+end
+
+-- Calibration pictures that are also evaluated on are dropped, unless the recipe wants them.
+local function without_overlap(set, test, recipe, out)
+  if not test or recipe.allow_overlap then return set, 0 end
+  local rest, dropped = set:without(test)
+  if #rest < 4 then
+    core.fail("arg", ("%d of %d calibration images are also evaluated on: other data, or allow_overlap = true")
+      :format(dropped, #set))
+  end
+  if dropped > 0 then out:note("%d calibration images dropped: they are evaluated on", dropped) end
+  return rest, dropped
+end
+
+--- Opens what a recipe names.
+---@return table              {net, preprocess, set, held, test, dropped}
+function job.open(recipe, out)
+  local net = core.load(recipe.model)
+  local how = recipe.preprocess or net:meta("lop.preprocess")
+  local test = recipe.evaluate and open(recipe.evaluate, how)
+  local whole = open(recipe.calibrate, how)
+  local limit = recipe.evaluate and recipe.evaluate.images
+  if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
+  local set, dropped = without_overlap(whole, test, recipe, out)
+  local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
+  return {net = net, preprocess = how, set = part, held = held, test = test, dropped = dropped}
+end
+
+--- What prune.run and prune.plan take, of a recipe.
+function job.options(recipe, progress)
+  local positions, ridge = recipe.calibrate.positions, recipe.reconstruct.ridge
+  return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select.method,
+          reconstruct = recipe.reconstruct.method, ridge = ridge ~= "auto" and ridge or nil,
+          compensate = recipe.residual.target == "compensate", layers = recipe.layers, refit = true, seed = recipe.seed,
+          positions = positions ~= "auto" and positions or nil, progress = progress}
+end
+
+--- Prunes as the recipe says and evaluates.
+---@return lop.net net
+---@return table result       the fields of --json for prune and run, but model
+function job.run(recipe, out)
+  local began, opened = core.system.seconds(), job.open(recipe, out)
+  local net, result = prune.run(opened.net, opened.set, opened.held, job.options(recipe, out:progress()))
+  net:meta("lop.preprocess", opened.preprocess)
+  if opened.test then
+    result.accuracy_before = evaluate.run(opened.net, opened.test, out:progress()).top1
+    result.accuracy_after = evaluate.run(net, opened.test, out:progress()).top1
+  end
+  result.overlap_dropped = opened.dropped
+  result.seconds = core.system.seconds() - began
+  result.peak_rss_bytes = core.system.peak_rss()
+  json.array(result.layers)
+  for _, layer in ipairs(result.layers) do json.array(layer.channels or {}) end
+  return net, result
+end
+
+--- Prints a result as a table.
+function job.show(result, out)
+  local rows = {{"group", "before", "after", "error"}}
+  for _, l in ipairs(result.layers) do
+    rows[#rows + 1] = {l.name, l.width_before, l.width_after, ("%.4f"):format(l.error)}
+  end
+  out:columns_of(rows)
+  out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
+           result.macs_after, result.params_before, result.params_after)
+  if result.accuracy_after then
+    out:line("top-1 %.2f %% before, %.2f %% after", result.accuracy_before, result.accuracy_after)
+  end
+end
+
+return job
