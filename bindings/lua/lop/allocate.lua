@@ -1,5 +1,5 @@
--- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the final
--- outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
+-- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the
+-- final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
 
 local core = require "lop.core"
 local frontier = require "lop.frontier"

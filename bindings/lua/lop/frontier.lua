@@ -1,5 +1,5 @@
--- bindings/lua/lop/frontier.lua - the values of a network that stand between two of its layers, for all images of a set,
--- chunk by chunk. It moves forward only: nothing before it is computed twice.
+-- bindings/lua/lop/frontier.lua - the values of a network that stand between two of its layers, for all images of a
+-- set, chunk by chunk. It moves forward only: nothing before it is computed twice.
 
 local core = require "lop.core"
 

@@ -13,4 +13,36 @@ for name, value in pairs(core) do
   if type(value) == "function" and not hidden[name] then lop[name] = value end
 end
 
+-- A recipe's table without its model, for a net that is there already.
+local function recipe_for(opts)
+  local recipe = {model = "(a net)"}
+  for key, value in pairs(opts or {}) do recipe[key] = value end
+  return require("lop.schema").check(recipe), require("lop.output").new {quiet = true}
+end
+
+--- Prunes a copy of a net.
+---@param net lop.net
+---@param opts table          the keys of a recipe but model
+---@return lop.net
+---@return table report
+function lop.prune(net, opts)
+  local recipe, out = recipe_for(opts)
+  return require("lop.job").run(recipe, out, net)
+end
+
+--- What lop.prune would do.
+---@return table              {groups, macs_before, macs_after}
+function lop.plan(net, opts)
+  local recipe, out = recipe_for(opts)
+  local job = require "lop.job"
+  local opened = job.open(recipe, out, net)
+  return require("lop.prune").plan(opened.net, opened.set, opened.held, job.options(recipe))
+end
+
+--- Top-1, top-5 and top-1 by class, in percent.
+---@return {images: integer, top1: number, top5: number, per_class: number[]}
+function lop.evaluate(net, set)
+  return require("lop.evaluate").run(net, set)
+end
+
 return lop

@@ -1,4 +1,4 @@
--- bindings/lua/lop/job.lua - a checked recipe carried out: data opened, overlap dropped, units chosen, pruned, evaluated.
+-- bindings/lua/lop/job.lua - a checked recipe carried out: data opened, overlap dropped, a net pruned and evaluated.
 
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
@@ -24,9 +24,10 @@ local function without_overlap(set, test, recipe, out)
 end
 
 --- Opens what a recipe names.
+---@param net lop.net?       in place of the recipe's model
 ---@return table              {net, preprocess, set, held, test, dropped}
-function job.open(recipe, out)
-  local net = core.load(recipe.model)
+function job.open(recipe, out, net)
+  net = net or core.load(recipe.model)
   local how = recipe.preprocess or net:meta("lop.preprocess")
   local test = recipe.evaluate and open(recipe.evaluate, how)
   local whole = open(recipe.calibrate, how)
@@ -47,10 +48,11 @@ function job.options(recipe, progress)
 end
 
 --- Prunes as the recipe says and evaluates.
+---@param original lop.net?  in place of the recipe's model
 ---@return lop.net net
 ---@return table result       the fields of --json for prune and run, but model
-function job.run(recipe, out)
-  local began, opened = core.system.seconds(), job.open(recipe, out)
+function job.run(recipe, out, original)
+  local began, opened = core.system.seconds(), job.open(recipe, out, original)
   local net, result = prune.run(opened.net, opened.set, opened.held, job.options(recipe, out:progress()))
   net:meta("lop.preprocess", opened.preprocess)
   if opened.test then

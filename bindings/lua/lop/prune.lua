@@ -1,5 +1,5 @@
 -- bindings/lua/lop/prune.lua - the schedule: units in forward order, each with its input from the net as pruned so far
--- and its target from the original, so that each layer repairs what the ones before it lost (He et al., ICCV 2017, 3.3).
+-- and its target from the original, so that each layer repairs what those before it lost (He et al., ICCV 2017, 3.3).
 -- Groups with several consumers stay whole in this version.
 
 local allocate = require "lop.allocate"
@@ -128,7 +128,9 @@ local function apply_rules(net, list, rules, widths)
   for _, name in ipairs(schema.sorted(widths or {})) do
     local found = false
     for _, unit in ipairs(list) do found = found or unit.name == name end
-    if not found then core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name)) end
+    if not found then
+      core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name))
+    end
   end
   return result
 end
@@ -158,7 +160,8 @@ end
 ---@param original lop.net
 ---@param set lop.data        calibration images
 ---@param held lop.data       other images, for the losses of single cuts and the ridge
----@param opts {budget: table, allocate: string, select: string, reconstruct: string, ridge: number?, compensate: boolean, refit: boolean, layers: table, seed: integer, positions: integer?, progress: function?}
+---@param opts table          from job.options: budget, allocate, select, reconstruct, ridge, compensate, refit, layers,
+---                           seed, positions, progress
 ---@return lop.net net        batch normalisation folded
 ---@return table report       {layers = {{name, width_before, width_after, error}}, macs_before, macs_after, ...}
 function prune.run(original, set, held, opts)

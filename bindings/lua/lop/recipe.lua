@@ -23,7 +23,8 @@ end
 local function environment(given, trust)
   local asked = {}
   local env = {string = copy(string), table = copy(table), math = copy(math), utf8 = copy(utf8)}
-  for _, name in ipairs {"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type"} do
+  for _, name in ipairs {"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring",
+                         "type"} do
     env[name] = _G[name]
   end
   env.math.random, env.math.randomseed, env.string.dump = nil, nil, nil         -- the same every time
@@ -44,8 +45,9 @@ local function file_of(path)
   local kind = core.system.kind(path)
   if kind == "folder" then return path:gsub("/+$", "") .. "/recipe.lua" end
   if kind then return path end
-  local beside = package.searchpath("lop", package.path):match("^(.*)/[^/]*$") .. "/recipes/" .. path:gsub("^recipes/", "")
-  if core.system.kind(beside) == "file" then return beside end
+  local library = package.searchpath("lop", package.path):match("^(.*)/[^/]*$")
+  local own = library .. "/recipes/" .. path:gsub("^recipes/", "")
+  if core.system.kind(own) == "file" then return own end
   core.fail("notfound", path .. ": no such recipe")
 end
 

@@ -6,6 +6,11 @@ local schema = {}
 
 local methods = {"elimination", "forward", "lasso", "thinet", "response", "l1", "l2", "fpgm", "first", "random"}
 
+local rule = {type = "table", keys = {
+  skip = {type = "boolean", help = "leave the group whole"},
+  keep = {type = "number", above = 0, to = 1, help = "share of the group's channels, whatever the budget"},
+}}
+
 -- type: string, number, integer, boolean, table (with keys), map (names to tables with keys). choices: of a string.
 schema.keys = {
   model = {type = "string", needed = true, help = "the ONNX file to prune"},
@@ -33,18 +38,17 @@ schema.keys = {
     method = {type = "string", choices = methods, default = "elimination", help = "the criterion"},
   }},
   reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
-    method = {type = "string", choices = {"least-squares", "scale", "none"}, default = "least-squares", help = "the solver"},
+    method = {type = "string", choices = {"least-squares", "scale", "none"}, default = "least-squares",
+              help = "the solver"},
     intercept = {type = "boolean", default = true, help = "a free intercept"},
-    ridge = {type = "number", word = "auto", from = 0, default = "auto", help = "toward the original; auto: by held-out images"},
+    ridge = {type = "number", word = "auto", from = 0, default = "auto",
+             help = "toward the original; auto: by held-out images"},
   }},
   residual = {type = "table", help = "residual blocks", keys = {
     target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
               help = "whether a branch repairs the stream it is added to"},
   }},
-  layers = {type = "map", help = "by name or glob, the last in alphabetical order wins", keys = {type = "table", keys = {
-    skip = {type = "boolean", help = "leave the group whole"},
-    keep = {type = "number", above = 0, to = 1, help = "share of the group's channels, whatever the budget"},
-  }}},
+  layers = {type = "map", help = "by name or glob, the last in alphabetical order wins", keys = rule},
   allow_overlap = {type = "boolean", default = false, help = "keep calibration pictures that are evaluated on"},
   seed = {type = "integer", least = 0, default = 0, help = "of all random choices"},
 }
@@ -85,7 +89,8 @@ local function check_number(spec, value, path)
     if not value then refuse("%s: a whole number expected", path) end
   end
   local low = spec.least or spec.from
-  if (low and value < low) or (spec.above and value <= spec.above) or (spec.to and value > spec.to) or value ~= value then
+  local fits = value == value and value >= (low or value) and value <= (spec.to or value)
+  if not fits or (spec.above and value <= spec.above) then
     local bounds = spec.above and ("above %g"):format(spec.above) or ("%g or more"):format(low or -math.huge)
     if spec.to then bounds = bounds .. (" and at most %g"):format(spec.to) end
     refuse("%s: %s is out of range: %s expected", path, value, bounds)

@@ -1,4 +1,5 @@
--- bindings/lua/lop/solve.lua - one layer's statistics: its input from one network's frontier, its target from another's.
+-- bindings/lua/lop/solve.lua - one layer's statistics: its input from one network's frontier, its target from
+-- another's.
 
 local core = require "lop.core"
 
@@ -30,8 +31,8 @@ function solve.gather(layer, window, number, front, input, target, opts)
   return stats
 end
 
---- The target of a unit's consumer: its output in the original; where that is added to a stream, the original's sum less
---- the stream as it now is, so that the branch repairs it (Y1 + Y2 - Y1', He et al., ICCV 2017, section 3.3).
+--- The target of a unit's consumer: its output in the original; where that is added to a stream, the original's sum
+--- less the stream as it now is, so that the branch repairs it (Y1 + Y2 - Y1', He et al., ICCV 2017, section 3.3).
 ---@param original table      frontiers of the original, and of the net as pruned so far
 ---@param now table
 function solve.target(base, net, unit, original, now, compensate)

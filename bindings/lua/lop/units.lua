@@ -77,7 +77,7 @@ end
 function units.uniform_for(list, cost, budget)
   local low, high = 0, 512
   if cost(units.uniform(list, 0)) > budget then
-    core.fail("arg", ("the budget of %d MACs cannot be met: %d are left with one channel in every group that can be cut")
+    core.fail("arg", ("the budget of %d MACs cannot be met: %d are left with one channel in every group")
       :format(budget // 1, cost(units.uniform(list, 0)) // 1))
   end
   while low < high do

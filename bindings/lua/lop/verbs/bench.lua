@@ -31,11 +31,11 @@ return {
     local runs = lop.time(net, {batch = batch, repeats = repeats})
     table.sort(runs)
     local function rank(share) return 1e3 * runs[math.max(1, math.ceil(share * #runs))] end
-    local result = {median_ms = rank(0.5), min_ms = rank(0), p90_ms = rank(0.9), batch = batch, threads = core.threads(),
-                    cpu_path = core.version().cpu_path}
+    local result = {median_ms = rank(0.5), min_ms = rank(0), p90_ms = rank(0.9), batch = batch,
+                    threads = core.threads(), cpu_path = core.version().cpu_path}
     result.gflops = 2e-6 * net:macs() * batch / result.median_ms
-    out:line("median %.3f ms, min %.3f, p90 %.3f: batch %d, %d threads, %s, %.1f GFLOP/s", result.median_ms, result.min_ms,
-             result.p90_ms, batch, result.threads, result.cpu_path, result.gflops)
+    out:line("median %.3f ms, min %.3f, p90 %.3f: batch %d, %d threads, %s, %.1f GFLOP/s", result.median_ms,
+             result.min_ms, result.p90_ms, batch, result.threads, result.cpu_path, result.gflops)
     if opts.layers then result.layers = show_layers(net, {repeats = repeats}, out) end
     out:document(result)
     return 0

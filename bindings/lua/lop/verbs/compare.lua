@@ -16,7 +16,7 @@ return {
   positional = {"MODEL", "MODEL"},
   options = {"data", "preprocess", "images", "seed"},
   run = function(opts, args, out)
-    if not opts.data then core.fail("usage", "compare: --data SPEC is missing (KIND:PATH, kinds mnist, cifar10, npz)") end
+    if not opts.data then core.fail("usage", "compare: --data SPEC is missing (KIND:PATH: mnist, cifar10, npz)") end
     local a, b = lop.load(args[1]), lop.load(args[2])
     local how = opts.preprocess or a:meta("lop.preprocess") or b:meta("lop.preprocess")
     local set = lop.data(opts.data, {preprocess = how, split = "test"})
@@ -35,8 +35,9 @@ return {
         right_a, right_b = right_a + (above_a == 0 and 1 or 0), right_b + (above_b == 0 and 1 or 0)
       end
     end, out:progress())
-    local r = {images = #set, agreement = 100 * agree / #set, max_abs_diff = worst, macs_a = a:macs(), macs_b = b:macs(),
-               params_a = a:params(), params_b = b:params(), ms_a = milliseconds(a), ms_b = milliseconds(b)}
+    local r = {images = #set, agreement = 100 * agree / #set, max_abs_diff = worst, macs_a = a:macs(),
+               macs_b = b:macs(), params_a = a:params(), params_b = b:params(),
+               ms_a = milliseconds(a), ms_b = milliseconds(b)}
     if labelled then r.top1_a, r.top1_b = 100 * right_a / #set, 100 * right_b / #set end
     out:line("%d images: %.2f %% agree, largest difference %.3g", r.images, r.agreement, r.max_abs_diff)
     if labelled then out:line("top-1  %.2f %% and %.2f %%", r.top1_a, r.top1_b) end

@@ -14,7 +14,8 @@ return {
   usage = "exec MODEL --input FILE.npy ... [-o PREFIX]",
   positional = {"MODEL"},
   options = {
-    {name = "input", type = "string", value = "FILE", repeated = true, help = "a .npy file; one for each input, in order"},
+    {name = "input", type = "string", value = "FILE", repeated = true,
+     help = "a .npy file; one for each input, in order"},
     "output",
   },
   run = function(opts, args, out)

@@ -39,7 +39,8 @@ return {
     result.model = folder .. "/model.onnx"
     net:save(result.model)
     core.system.write_file(folder .. "/recipe.lua", text)
-    core.system.write_file(folder .. "/run.json", json.encode(record(recipe, text, path, result, folder), {pretty = true}) .. "\n")
+    local written = json.encode(record(recipe, text, path, result, folder), {pretty = true})
+    core.system.write_file(folder .. "/run.json", written .. "\n")
     job.show(result, out)
     out:document(result)
     out.log:close()
