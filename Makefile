@@ -1,7 +1,9 @@
 # lop: mechanism in C (core), policy in Lua (bindings/lua). `make help` lists the targets.
 BUILD ?= release
 OUT   := $(if $(filter release,$(BUILD)),build,build-$(BUILD))
-CC    ?= gcc
+ifeq ($(origin CC),default)
+CC    := gcc
+endif
 PREFIX ?= /usr/local
 
 LUA_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
@@ -42,7 +44,7 @@ CORE_SO  := $(OUT)/lib/lua/5.4/lop/core.so
 TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
 TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC))
 
-.PHONY: force all help test test-c test-lua test-cli test-long bench check install clean lua
+.PHONY: force all help test test-long bench check install clean lua
 all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
 
 help:
@@ -109,6 +111,15 @@ install: all
 	install -m 644 $(CORE_SO) $(INSTALL)/lib/lua/5.4/lop
 	cp -R $(SHARE) $(INSTALL)/share/lua/5.4
 	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL)/include/lop/$${h#core/} || exit 1; done
+
+bench: all
+	@sh tests/bench/nets.sh $(OUT)
+
+check:
+	@sh scripts/check
+
+test-long: all $(TEST_BIN)
+	@LOP_LONG=1 sh tests/run.sh $(OUT)
 
 clean:
 	rm -rf build build-*
