@@ -1,4 +1,6 @@
-/* core/base/team.c - a team of threads that takes numbered chunks. Threads sleep between runs. */
+/* core/base/team.c - a team of threads that takes numbered chunks. Between runs a thread looks for the next one for some
+ * microseconds, as the layers of a network follow each other closely and waking a sleeper costs as much as a small
+ * layer; then it sleeps. */
 #include "base/base.h"
 #include <pthread.h>
 #include <sched.h>
@@ -10,14 +12,26 @@ struct lop_team {
     pthread_cond_t begin, end;
     pthread_t *thread;
     seat *seats;
-    int threads, started, busy;
-    uint64_t round;
+    int threads, started;
+    atomic_int busy;
+    atomic_uint_fast64_t round;
     bool stop;
     void (*body)(void *context, int64_t chunk, int worker);
     void *context;
     int64_t chunks;
     atomic_int_fast64_t next;
 };
+
+enum { LOOKS = 4000 };          /* some 50 microseconds */
+
+static void rest_a_moment(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
 
 static void take_chunks(lop_team *t, int worker)
 {
@@ -33,18 +47,21 @@ static void *work(void *context)
     seat *s = context;
     lop_team *t = s->team;
     uint64_t seen = 0;
-    pthread_mutex_lock(&t->lock);
     for (;;) {
-        while (t->round == seen && !t->stop) pthread_cond_wait(&t->begin, &t->lock);
-        if (t->stop) break;
-        seen = t->round;
-        pthread_mutex_unlock(&t->lock);
-        take_chunks(t, s->worker);
+        for (int i = 0; i < LOOKS && atomic_load(&t->round) == seen; i++) rest_a_moment();
         pthread_mutex_lock(&t->lock);
-        if (--t->busy == 0) pthread_cond_signal(&t->end);
+        while (atomic_load(&t->round) == seen && !t->stop) pthread_cond_wait(&t->begin, &t->lock);
+        const bool stop = t->stop;
+        seen = atomic_load(&t->round);
+        pthread_mutex_unlock(&t->lock);
+        if (stop) return NULL;
+        take_chunks(t, s->worker);
+        if (atomic_fetch_sub(&t->busy, 1) == 1) {
+            pthread_mutex_lock(&t->lock);
+            pthread_cond_signal(&t->end);
+            pthread_mutex_unlock(&t->lock);
+        }
     }
-    pthread_mutex_unlock(&t->lock);
-    return NULL;
 }
 
 lop_status lop_team_new(int threads, lop_team **out, lop_error *err)
@@ -100,13 +117,14 @@ void lop_team_run(lop_team *t, int64_t chunks, void (*body)(void *context, int64
     t->context = context;
     t->chunks = chunks;
     atomic_store(&t->next, 0);
-    t->busy = t->started;
-    t->round++;
+    atomic_store(&t->busy, t->started);
+    atomic_fetch_add(&t->round, 1);
     pthread_cond_broadcast(&t->begin);
     pthread_mutex_unlock(&t->lock);
     take_chunks(t, 0);
+    for (int i = 0; i < LOOKS && atomic_load(&t->busy) > 0; i++) rest_a_moment();
     pthread_mutex_lock(&t->lock);
-    while (t->busy > 0) pthread_cond_wait(&t->end, &t->lock);
+    while (atomic_load(&t->busy) > 0) pthread_cond_wait(&t->end, &t->lock);
     pthread_mutex_unlock(&t->lock);
 }
 
