@@ -201,6 +201,10 @@ static int data_index(lua_State *L)
         lua_pushinteger(L, lop_data_classes(d->from));
         return 1;
     }
+    if (strcmp(lua_tostring(L, 2), "bytes") == 0) {     /* of all images as they are kept */
+        lua_pushinteger(L, (lua_Integer)lop_data_bytes(d->from));
+        return 1;
+    }
     lua_getfield(L, lua_upvalueindex(1), lua_tostring(L, 2));
     return 1;
 }

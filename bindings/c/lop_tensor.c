@@ -274,8 +274,8 @@ static int tensor_gc(lua_State *L)      /* __gc and __close: may run twice */
 
 static const luaL_Reg methods[] = {
     {"get", get}, {"set", set}, {"shape", shape}, {"size", size}, {"type", type}, {"to", to}, {"narrow", narrow},
-    {"index", index_slices}, {"reshape", reshape}, {"transpose", transpose}, {"clone", clone}, {"totable", totable},
-    {"equal", equal}, {"save_npy", save_npy}, {NULL, NULL}};
+    {"index", index_slices}, {"reshape", reshape}, {"transpose", transpose}, {"close", tensor_gc}, {"clone", clone},
+    {"totable", totable}, {"equal", equal}, {"save_npy", save_npy}, {NULL, NULL}};
 static const luaL_Reg meta[] = {
     {"__gc", tensor_gc}, {"__close", tensor_gc}, {"__len", length}, {"__tostring", lopL_tensor_tostring}, {NULL, NULL}};
 

@@ -63,6 +63,13 @@ void lop_data_free(lop_data *d)
 
 int64_t lop_data_size(const lop_data *d) { return d->size; }
 int64_t lop_data_classes(const lop_data *d) { return d->classes; }
+size_t lop_data_bytes(const lop_data *d)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < d->parts; i++) bytes += (size_t)d->part[i].count * d->part[i].step;
+    return bytes;
+}
+
 bool lop_data_labelled(const lop_data *d) { return d->labels != NULL; }
 lop_shape lop_data_shape(const lop_data *d) { return d->image; }
 

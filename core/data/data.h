@@ -52,6 +52,7 @@ void lop_data_free(lop_data *d);                        /* NULL is fine */
 int64_t lop_data_size(const lop_data *d);
 int64_t lop_data_classes(const lop_data *d);    /* largest label + 1, at least 10 but for npz; 0: no labels */
 bool lop_data_labelled(const lop_data *d);
+size_t lop_data_bytes(const lop_data *d);               /* of memory that all its images take, read or mapped */
 lop_shape lop_data_shape(const lop_data *d);            /* of an image: (C, H, W) */
 /* x (count, C, H, W), float32: the images index[0..count), preprocessed; *x is overwritten, as by lop_tensor_init.
  * labels (count) may be NULL, and are -1 in a set without. ARG names an index that is not there, SHAPE a preprocessing

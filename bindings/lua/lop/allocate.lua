@@ -41,6 +41,7 @@ local function rows_of(net, front, name)
     local y = run(i)
     local n = y:shape()[1]
     for _, row in ipairs(y:reshape({n, y:size() // n}):totable()) do rows[#rows + 1] = row end
+    y:close()
   end
   return rows
 end

@@ -5,11 +5,11 @@ local core = require "lop.core"
 
 local CHUNK = 160                       -- images a step, a multiple of 16: bounds memory, changes no result
 
-local frontier = {}
+local frontier = {CHUNK = CHUNK}
 frontier.__index = frontier
 
--- The values made by layers 1 to position (or given), that later layers, or the outputs, read; in the order made.
-local function live(net, position)
+--- Names of the values made by layers 1 to position, or given, that later layers or the outputs read, in that order.
+function frontier.live(net, position)
   local layers, made, order, needed = net:layers(), {}, {}, {}
   local function make(value)
     if value.constant or made[value.name] then return end
@@ -55,9 +55,12 @@ end
 --- Moves it behind the layer at `position`.
 function frontier:advance(net, position)
   if position <= self.at then return end
-  local names = live(net, position)
+  local names = frontier.live(net, position)
   local part = core.exec(net, self.names, names)
-  for i, values in ipairs(self.chunks) do self.chunks[i] = {part:run(table.unpack(values))} end
+  for i, values in ipairs(self.chunks) do
+    self.chunks[i] = {part:run(table.unpack(values))}
+    for _, t in ipairs(values) do t:close() end         -- at once: the collector does not see their size
+  end
   self.names, self.at = names, position
 end
 

@@ -36,7 +36,7 @@ function lop.plan(net, opts)
   local recipe, out = recipe_for(opts)
   local job = require "lop.job"
   local opened = job.open(recipe, out, net)
-  return require("lop.prune").plan(opened.net, opened.set, opened.held, job.options(recipe))
+  return require("lop.prune").plan(opened.net, opened.set, opened.held, job.options(recipe, opened))
 end
 
 --- Top-1, top-5 and top-1 by class, in percent.

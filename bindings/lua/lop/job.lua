@@ -35,25 +35,30 @@ function job.open(recipe, out, net)
   if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
   local set, dropped = without_overlap(whole, test, recipe, out)
   local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
-  return {net = net, preprocess = how, set = part, held = held, test = test, dropped = dropped}
+  return {net = net, preprocess = how, set = part, held = held, test = test, dropped = dropped,
+          bytes = whole.bytes + (test and test.bytes or 0)}
 end
 
---- What prune.run and prune.plan take, of a recipe.
-function job.options(recipe, progress)
+--- What prune.run and prune.plan take, of a recipe and what it opened.
+---@param limit integer?      bytes that may be used; half of what is free where absent
+function job.options(recipe, opened, limit, progress)
   local positions, ridge = recipe.calibrate.positions, recipe.reconstruct.ridge
   return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select.method,
           reconstruct = recipe.reconstruct.method, ridge = ridge ~= "auto" and ridge or nil,
           compensate = recipe.residual.target == "compensate", layers = recipe.layers, refit = true, seed = recipe.seed,
-          positions = positions ~= "auto" and positions or nil, progress = progress}
+          positions = positions ~= "auto" and positions or nil, progress = progress,
+          data_bytes = opened.bytes, memory = limit or core.system.free_memory() // 2}
 end
 
 --- Prunes as the recipe says and evaluates.
 ---@param original lop.net?  in place of the recipe's model
+---@param limit integer?      bytes that may be used
 ---@return lop.net net
 ---@return table result       the fields of --json for prune and run, but model
-function job.run(recipe, out, original)
+function job.run(recipe, out, original, limit)
   local began, opened = core.system.seconds(), job.open(recipe, out, original)
-  local net, result = prune.run(opened.net, opened.set, opened.held, job.options(recipe, out:progress()))
+  local net, result = prune.run(opened.net, opened.set, opened.held, job.options(recipe, opened, limit,
+                                                                            out:progress()))
   net:meta("lop.preprocess", opened.preprocess)
   if opened.test then
     result.accuracy_before = evaluate.run(opened.net, opened.test, out:progress()).top1

@@ -5,6 +5,7 @@
 local allocate = require "lop.allocate"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
+local memory = require "lop.memory"
 local schema = require "lop.schema"
 local solve = require "lop.solve"
 local units = require "lop.units"
@@ -152,8 +153,10 @@ local function prepare(original, set, held, opts)
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = apply_rules(base, all, opts.layers, opts.budget.widths)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
+  local needed = memory.bytes(base, list, #set + #held, opts.data_bytes or 0)
+  memory.check(needed, opts.memory or math.huge)
   local widths, losses = widths_for(base, list, set, held, base:macs(), opts)
-  return base, list, widths, losses
+  return base, list, widths, losses, needed
 end
 
 --- Prunes a net on unlabelled images.
@@ -165,19 +168,19 @@ end
 ---@return lop.net net        batch normalisation folded
 ---@return table report       {layers = {{name, width_before, width_after, error}}, macs_before, macs_after, ...}
 function prune.run(original, set, held, opts)
-  local base, list, widths, losses = prepare(original, set, held, opts)
+  local base, list, widths, losses, needed = prepare(original, set, held, opts)
   local net, layers = run(base, list, widths, set, held, opts)
   for i, layer in ipairs(layers) do layer.loss = losses[i] end
   local before, after = base:macs(), net:macs()
   return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
-               speedup = before / after, seed = opts.seed}
+               speedup = before / after, seed = opts.seed, memory_bytes = needed}
 end
 
 --- What prune.run would do; cuts nothing.
 ---@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after}
 function prune.plan(original, set, held, opts)
-  local base, list, widths, losses = prepare(original, set, held, opts)
+  local base, list, widths, losses, needed = prepare(original, set, held, opts)
   local keep, groups = {}, {}
   for i, unit in ipairs(list) do keep[unit.name] = {widths[i], losses[i]} end
   for i, g in ipairs(base:groups()) do
@@ -186,7 +189,8 @@ function prune.plan(original, set, held, opts)
     groups[i] = {name = g.name, width = g.width, keep = found and found[1] or g.width, loss = found and found[2],
                  prunable = g.prunable and found ~= nil, reason = reason}
   end
-  return {groups = groups, macs_before = base:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
+  return {groups = groups, memory_bytes = needed, scratch_bytes = 0,
+          macs_before = base:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

@@ -26,7 +26,10 @@ function solve.gather(layer, window, number, front, input, target, opts)
                seed = opts.seed, layer = number, positions = solve.positions(opts, channels, taps, front.images)}
   for i = 1, #front.chunks do
     how.first = (i - 1) * front.chunk
-    stats:add(plane(input(i)), plane(target(i)), how)
+    local x, y = input(i), target(i)
+    local px, py = plane(x), plane(y)
+    stats:add(px, py, how)
+    for _, t in ipairs {x, y, px, py} do t:close() end
   end
   return stats
 end
@@ -39,7 +42,13 @@ function solve.target(base, net, unit, original, now, compensate)
   local residual = compensate and unit.residual
   if not residual then return original:part(base, {base:layer(unit.consumer).outputs[1].name}) end
   local sum, stream = original:part(base, {residual.name}), now:part(net, {residual.other})
-  return function(i) return sum(i) - stream(i) end
+  return function(i)
+    local whole, now_there = sum(i), stream(i)
+    local rest = whole - now_there
+    whole:close()
+    now_there:close()
+    return rest
+  end
 end
 
 return solve

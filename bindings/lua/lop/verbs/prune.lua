@@ -32,7 +32,7 @@ return {
   usage = "prune MODEL --data SPEC (--speedup X | --macs F | --keep F) [--evaluate SPEC] [-o OUT.onnx]",
   positional = {"MODEL"},
   options = {
-    "data", "preprocess", "images", "positions", "seed", "output",
+    "data", "preprocess", "images", "positions", "seed", "output", "memory",
     {name = "speedup", type = "number", value = "X", min = 1, help = "MACs before over MACs after"},
     {name = "macs", type = "number", value = "F", min = 1e-6, max = 1, help = "share of the MACs to keep"},
     {name = "keep", type = "number", value = "F", min = 1e-6, max = 1, help = "share of each group's channels to keep"},
@@ -49,7 +49,7 @@ return {
     {name = "evaluate", type = "string", value = "SPEC", help = "labelled data to evaluate on, before and after"},
   },
   run = function(opts, args, out)
-    local net, result = job.run(recipe_of(opts, args[1]), out)
+    local net, result = job.run(recipe_of(opts, args[1]), out, nil, opts.memory)
     result.model = opts.output or "pruned.onnx"
     net:save(result.model)
     job.show(result, out)

@@ -29,13 +29,13 @@ return {
   usage = "run RECIPE [KEY=VALUE ...] [-o DIR]",
   positional = {"RECIPE"},
   settings = true,
-  options = {"output", "trust"},
+  options = {"output", "trust", "memory"},
   run = function(opts, args, out)
     local recipe, text, path = recipes.load(args[1], args.settings, opts.trust)
     local folder = opts.output or default_folder(path)
     core.system.make_folder(folder)
     out.log = assert(io.open(folder .. "/log.txt", "w"))
-    local net, result = job.run(recipe, out)
+    local net, result = job.run(recipe, out, nil, opts.memory)
     result.model = folder .. "/model.onnx"
     net:save(result.model)
     core.system.write_file(folder .. "/recipe.lua", text)
