@@ -329,6 +329,28 @@ static int net_window(lua_State *L)
     return 1;
 }
 
+/* ---@param layer string     a convolution, or a Gemm
+ * ---@param group string
+ * ---@return integer[]       places (from 1) of its input channels that are the group's, by channel of the group */
+static int net_channels(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const int k = lop_graph_node(g, luaL_checkstring(L, 2));
+    const char *name = luaL_checkstring(L, 3);
+    const lopL_work *h = find_groups(L, g);
+    const lop_groups *q = &h->groups;
+    lua_newtable(L);
+    if (k < 0 || g->node[k]->nin < 1 || g->node[k]->in[0] < 0) return 1;
+    const int v = g->node[k]->in[0];
+    for (int64_t i = 0; q->label[v] && i < q->channels[v]; i++) {
+        const int c = q->label[v][i];
+        if (q->group_of[c] < 0 || strcmp(q->group[q->group_of[c]].name, name) != 0) continue;
+        lua_pushinteger(L, i + 1);
+        lua_rawseti(L, -2, q->rank_of[c] + 1);
+    }
+    return 1;
+}
+
 /* Folds batch normalisation into the convolutions before it, in place.
  * ---@return integer count */
 static int net_fold_bn(lua_State *L)
@@ -419,7 +441,7 @@ static int net_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", net_groups},
-    {"cut", net_cut}, {"set", net_set}, {"window", net_window}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
+    {"cut", net_cut}, {"set", net_set}, {"window", net_window}, {"channels", net_channels}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"load", net_load}, {"load_bytes", net_load_bytes}, {NULL, NULL}};
 

@@ -88,29 +88,70 @@ static const lop_centred *centred_of(lua_State *L, holder *h)
     return &h->centred;
 }
 
+enum { CONSUMERS = 16 };
+typedef struct {
+    const lop_centred *centred[CONSUMERS];
+    const lop_tensor *weight[CONSUMERS];
+    lop_select_input in;
+    lop_select_method method;
+} choice_input;
+
+/* Further consumers of the same channels, from options.others: {{stats, weight}, ...}. */
+static void read_others(lua_State *L, int arg, choice_input *c)
+{
+    if (lopL_getoption(L, arg, "others") != LUA_TTABLE) return;
+    const int list = lua_gettop(L);
+    const lua_Integer n = luaL_len(L, list);
+    if (n >= CONSUMERS) lopL_error(L, "%d consumers at most", CONSUMERS);
+    for (lua_Integer i = 1; i <= n; i++) {      /* what is read stays in the caller's tables */
+        lua_rawgeti(L, list, i);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        lua_rawgeti(L, -1, 1);
+        holder *h = luaL_testudata(L, -1, LOPL_STATS);
+        lua_rawgeti(L, -2, 2);
+        c->weight[i] = lopL_testtensor(L, lua_gettop(L));
+        if (!h || !h->stats || !c->weight[i]) lopL_error(L, "others: {stats, weight} expected");
+        c->centred[i] = centred_of(L, h);
+        lua_pop(L, 3);
+    }
+    c->in.consumers = 1 + n;
+}
+
+/* The options of a choice: what lop_select takes. */
+static void read_choice(lua_State *L, int arg, holder *h, choice_input *c)
+{
+    static const char *const keys[] = {"weight", "method", "seed", "cost", "others", NULL};
+    lop_error err;
+    lopL_checkoptions(L, arg, keys);
+    c->weight[0] = lopL_opttensor(L, arg, "weight");
+    if (!c->weight[0]) lopL_error(L, "weight is missing");
+    if (lop_select_method_of(lopL_optstring(L, arg, "method", "elimination"), &c->method, &err) != LOP_OK)
+        lopL_failf(L, "usage", "%s", err.message);
+    c->centred[0] = centred_of(L, h);
+    c->in = (lop_select_input){.centred = c->centred, .weight = c->weight, .consumers = 1, .ridge = 1e-5,
+                               .seed = (uint64_t)lopL_optinteger(L, arg, "seed", 0)};
+    const lop_tensor *cost = lopL_opttensor(L, arg, "cost");
+    if (cost && (cost->type != LOP_F64 || lop_tensor_size(cost) != lop_stats_channels(h->stats)))
+        lopL_error(L, "cost: float64, one number a channel expected");
+    if (cost) c->in.cost = cost->data;
+    read_others(L, arg, c);
+}
+
 /* ---@param width integer
- * ---@param opts {weight: lop.tensor, method: string?, seed: integer?}
+ * ---@param opts {weight: lop.tensor, method: string?, seed: integer?, cost: lop.tensor?, others: table?}
  * ---@return integer[] channels  kept, from 1, ascending
  * ---@return number? error       relative, where the method knows it
  * ---@return number? lambda */
 static int stats_select(lua_State *L)
 {
-    static const char *const keys[] = {"weight", "method", "seed", NULL};
     holder *h = check_stats(L);
     const int64_t width = luaL_checkinteger(L, 2);
-    lop_select_method method;
+    choice_input c;
     lop_error err;
     lua_settop(L, 3);
-    lopL_checkoptions(L, 3, keys);
-    const lop_tensor *weight = lopL_opttensor(L, 3, "weight");
-    if (!weight) return lopL_error(L, "weight is missing");
-    if (lop_select_method_of(lopL_optstring(L, 3, "method", "elimination"), &method, &err) != LOP_OK)
-        return lopL_failf(L, "usage", "%s", err.message);
-    const lop_centred *q = centred_of(L, h);
-    const lop_select_input in = {.centred = &q, .weight = &weight, .consumers = 1, .ridge = 1e-5,
-                                 .seed = (uint64_t)lopL_optinteger(L, 3, "seed", 0)};
+    read_choice(L, 3, h, &c);
     lop_choice_clear(&h->choice);
-    lopL_check(L, lop_select(&in, method, width, &h->choice, &err), &err);
+    lopL_check(L, lop_select(&c.in, c.method, width, &h->choice, &err), &err);
     lopL_pushchannels(L, h->choice.channel, h->choice.count);
     if (isnan(h->choice.error)) lua_pushnil(L);
     else lua_pushnumber(L, h->choice.error);
@@ -119,26 +160,18 @@ static int stats_select(lua_State *L)
     return 3;
 }
 
-/* ---@param opts {weight: lop.tensor, method: string?, seed: integer?}  a nested method: not lasso
+/* ---@param opts table           as for select; a nested method: not lasso
  * ---@return integer[] order  channels, from 1, in the order of removal: a width keeps the last ones
  * ---@return number[] errors  relative least-squares error for the widths 1, 2, ... */
 static int stats_curve(lua_State *L)
 {
-    static const char *const keys[] = {"weight", "method", "seed", NULL};
     holder *h = check_stats(L);
-    lop_select_method method;
+    choice_input c;
     lop_error err;
     lua_settop(L, 2);
-    lopL_checkoptions(L, 2, keys);
-    const lop_tensor *weight = lopL_opttensor(L, 2, "weight");
-    if (!weight) return lopL_error(L, "weight is missing");
-    if (lop_select_method_of(lopL_optstring(L, 2, "method", "elimination"), &method, &err) != LOP_OK)
-        return lopL_failf(L, "usage", "%s", err.message);
-    const lop_centred *q = centred_of(L, h);
-    const lop_select_input in = {.centred = &q, .weight = &weight, .consumers = 1, .ridge = 1e-5,
-                                 .seed = (uint64_t)lopL_optinteger(L, 2, "seed", 0)};
+    read_choice(L, 2, h, &c);
     lop_curve_clear(&h->curve);
-    lopL_check(L, lop_select_curve(&in, method, &h->curve, &err), &err);
+    lopL_check(L, lop_select_curve(&c.in, c.method, &h->curve, &err), &err);
     lopL_pushchannels(L, h->curve.order, h->curve.c);
     lua_createtable(L, (int)h->curve.c, 0);
     for (int64_t i = 1; i <= h->curve.c; i++) {

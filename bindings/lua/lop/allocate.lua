@@ -46,27 +46,16 @@ local function rows_of(net, front, name)
   return rows
 end
 
-local function chosen(stats, width, order, weight, opts)
-  if not order then return (stats:select(width, {weight = weight, method = opts.select, seed = opts.seed})) end
-  local list = table.move(order, #order - width + 1, #order, 1, {})
-  table.sort(list)
-  return list
-end
-
 -- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before its producer.
 local function curve_of(base, unit, number, front, behind, want, opts)
-  local layer, output, curve = base:layer(unit.consumer), base:outputs()[1].name, {}
-  local stats = solve.gather(layer, unit.window, number, front, front:part(base, {layer.inputs[1].name}),
-                             front:part(base, {layer.outputs[1].name}), opts)
-  local how = {weight = layer.weight, method = opts.select, seed = opts.seed}
-  local order = opts.select ~= "lasso" and stats:curve(how) or nil
+  local output, curve = base:outputs()[1].name, {}
+  local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
+  local order = solve.order(base, unit, stats, opts)
   for _, width in ipairs(grid(unit.width)) do
     local loss = 0
     if width < unit.width then
-      local net, channels = base:clone(), chosen(stats, width, order, layer.weight, opts)
-      local w, b = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct})
-      net:cut(unit.name, channels)
-      net:set(unit.consumer, w, b)
+      local net = base:clone()
+      solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
       loss = loss_of(rows_of(net, behind, output), want)
     end
     curve[#curve + 1] = {width = width, loss = loss}

@@ -41,11 +41,13 @@ end
 local function gram_bytes(net, list)
   local most = 0
   for _, unit in ipairs(list) do
-    for _, name in ipairs {unit.producer, unit.consumer} do
+    local names = {unit.producer}
+    for _, c in ipairs(unit.consumers) do names[#names + 1] = c.name end
+    for _, name in ipairs(names) do
       local shape = net:layer(name).weight:shape()
       local unknowns = 1
       for d = 2, #shape do unknowns = unknowns * shape[d] end
-      most = math.max(most, 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
+      most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
     end
   end
   return most

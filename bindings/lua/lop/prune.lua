@@ -20,13 +20,9 @@ local function pair(base, set)
   return {original = frontier.new(base, set), now = frontier.new(base, set)}
 end
 
--- Statistics of a layer for the calibration images, and for the held-out ones, which choose the ridge.
-local function gather(layer, window, number, sides, input, target, opts)
-  local list = {}
-  for i, side in ipairs(sides) do
-    list[i] = solve.gather(layer, window, number, side.now, input(side), target(side), opts)
-  end
-  return list[1], list[2]
+-- Statistics for the calibration images, and for the held-out ones, which choose the ridge.
+local function both(sides, gather)
+  return gather(sides[1]), gather(sides[2])
 end
 
 -- A layer that reads what has drifted is solved with all its channels kept, for its own original output.
@@ -34,25 +30,20 @@ local function refit(base, net, name, number, sides, opts)
   local layer = net:layer(name)
   local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
   if not window or window.group ~= 1 or not layer.weight then return end
-  local stats, held = gather(layer, window, REFIT + number, sides,
-    function(side) return side.now:part(net, {layer.inputs[1].name}) end,
-    function(side) return side.original:part(base, {layer.outputs[1].name}) end, opts)
+  local stats, held = both(sides, function(side)
+    return solve.gather(layer, window, REFIT + number, side.now, side.now:part(net, {layer.inputs[1].name}),
+                        side.original:part(base, {layer.outputs[1].name}), opts)
+  end)
   local all = {}
   for i = 1, layer.weight:shape()[2] do all[i] = i end
   net:set(name, stats:reconstruct(all, {weight = layer.weight, held = held}))
 end
 
 local function cut(base, net, unit, number, width, sides, opts)
-  local layer = net:layer(unit.consumer)
-  local stats, held = gather(layer, unit.window, number, sides,
-    function(side) return side.now:part(net, {layer.inputs[1].name}) end,
-    function(side) return solve.target(base, net, unit, side.original, side.now, opts.compensate) end, opts)
-  local channels, _, lambda = stats:select(width, {weight = layer.weight, method = opts.select, seed = opts.seed})
-  local w, b, err = stats:reconstruct(channels, {weight = layer.weight, method = opts.reconstruct,
-                                                  ridge = opts.ridge, held = held})
-  net:cut(unit.name, channels)
-  net:set(unit.consumer, w, b)
-  return err, channels, lambda
+  local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, number, side, opts) end)
+  local order = solve.order(net, unit, stats, opts)
+  local channels, lambda = solve.keep(net, unit, stats, order, width, opts)
+  return solve.cut(net, unit, stats, held, channels, opts), channels, lambda
 end
 
 local function zero_based(channels)
@@ -65,7 +56,7 @@ end
 local function refit_last(base, net, list, solved, sides, opts)
   local behind = false
   for _, layer in ipairs(base:layers()) do
-    if layer.name == list[#list].consumer then behind = true end
+    if layer.name == list[#list].producer then behind = true end
     if behind and layer.op == "Gemm" and not solved[layer.name] then
       for _, side in ipairs(sides) do
         side.original:advance(base, frontier.position(base, layer.name) - 1)
@@ -92,7 +83,8 @@ local function run(base, list, widths, set, held, opts)
       local channels
       report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, opts)
       report.channels = zero_based(channels)
-      solved[unit.consumer], drifted = true, true
+      for _, c in ipairs(unit.consumers) do solved[c.name] = true end
+      drifted = true
     end
     layers[i] = report
     if opts.progress then opts.progress("prune", i, #list) end
@@ -200,8 +192,8 @@ function prune.split(set, images, seed)
   local held = math.min(HELD, #set // 4)
   if held < 1 then core.fail("arg", ("the data set has %d images: 4 or more expected"):format(#set)) end
   local n = math.min(images, #set - held)
-  local both = n + held < #set and set:take(n + held, seed) or set
-  local part, rest = both:split(held, seed + 1)
+  local pool = n + held < #set and set:take(n + held, seed) or set
+  local part, rest = pool:split(held, seed + 1)
   return rest, part
 end
 

@@ -34,13 +34,13 @@ function solve.gather(layer, window, number, front, input, target, opts)
   return stats
 end
 
---- The target of a unit's consumer: its output in the original; where that is added to a stream, the original's sum
+--- The target of a consumer: its output in the original; where that is added to a stream, the original's sum
 --- less the stream as it now is, so that the branch repairs it (Y1 + Y2 - Y1', He et al., ICCV 2017, section 3.3).
 ---@param original table      frontiers of the original, and of the net as pruned so far
 ---@param now table
-function solve.target(base, net, unit, original, now, compensate)
-  local residual = compensate and unit.residual
-  if not residual then return original:part(base, {base:layer(unit.consumer).outputs[1].name}) end
+function solve.target(base, net, consumer, original, now, compensate)
+  local residual = compensate and consumer.residual
+  if not residual then return original:part(base, {base:layer(consumer.name).outputs[1].name}) end
   local sum, stream = original:part(base, {residual.name}), now:part(net, {residual.other})
   return function(i)
     local whole, now_there = sum(i), stream(i)
@@ -49,6 +49,90 @@ function solve.target(base, net, unit, original, now, compensate)
     now_there:close()
     return rest
   end
+end
+
+local STREAM = 1 << 12                  -- added to a unit's number for each further consumer: its own positions
+
+--- Statistics of each consumer of a unit, for one side's images.
+---@return lop.stats[]
+function solve.statistics(base, net, unit, number, side, opts)
+  local list = {}
+  for k, c in ipairs(unit.consumers) do
+    local layer = net:layer(c.name)
+    list[k] = solve.gather(layer, c.window, number + (k - 1) * STREAM, side.now,
+                           side.now:part(net, {layer.inputs[1].name}),
+                           solve.target(base, net, c, side.original, side.now, opts.compensate), opts)
+  end
+  return list
+end
+
+-- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs cost next to nothing
+-- to keep, so that they go last.
+local function choice(net, unit, stats, places, opts)
+  local how = {weight = net:layer(unit.consumers[1].name).weight, method = opts.select, seed = opts.seed, others = {}}
+  for k = 2, #unit.consumers do how.others[k - 1] = {stats[k], net:layer(unit.consumers[k].name).weight} end
+  if unit.partial then
+    local cost = {}
+    for i = 1, how.weight:shape()[2] do cost[i] = 1e-9 end
+    for _, place in ipairs(places) do cost[place] = 1 end
+    how.cost = core.tensor(cost)
+  end
+  return how
+end
+
+local function ranks_of(channels, places)
+  local rank, list = {}, {}
+  for r, place in ipairs(places) do rank[place] = r end
+  for _, c in ipairs(channels) do list[#list + 1] = rank[c] end
+  return list
+end
+
+--- Channels of a unit in the order of removal; nil for the LASSO, whose sets are not nested.
+---@return integer[]?
+function solve.order(net, unit, stats, opts)
+  if opts.select == "lasso" then
+    if not unit.partial then return nil end
+    core.fail("unsupported", ("group '%s' shares its consumer's input with others (Concat): select = \"elimination\", "
+      .. "or skip it"):format(unit.name))
+  end
+  local places = net:channels(unit.consumers[1].name, unit.name)
+  return ranks_of(stats[1]:curve(choice(net, unit, stats, places, opts)), places)
+end
+
+--- The channels of a unit to keep, ascending, from 1.
+---@param order integer[]?    from solve.order
+function solve.keep(net, unit, stats, order, width, opts)
+  local list, lambda
+  if order then
+    list = table.move(order, #order - width + 1, #order, 1, {})
+  else
+    local places, _ = net:channels(unit.consumers[1].name, unit.name), nil
+    list, _, lambda = stats[1]:select(width, choice(net, unit, stats, places, opts))
+    list = ranks_of(list, places)
+  end
+  table.sort(list)
+  return list, lambda
+end
+
+--- Cuts a unit to these channels and rebuilds its consumers, in place.
+---@param held lop.stats[]?   of held-out images: choose the ridge
+---@return number error       relative, mean over consumers
+function solve.cut(net, unit, stats, held, keep, opts)
+  local kept, made, err = {}, {}, 0
+  for _, r in ipairs(keep) do kept[r] = true end
+  for k, c in ipairs(unit.consumers) do
+    local weight, gone, inputs = net:layer(c.name).weight, {}, {}
+    for r, place in ipairs(net:channels(c.name, unit.name)) do gone[place] = not kept[r] end
+    for i = 1, weight:shape()[2] do
+      if not gone[i] then inputs[#inputs + 1] = i end
+    end
+    local w, b, e = stats[k]:reconstruct(inputs, {weight = weight, method = opts.reconstruct, ridge = opts.ridge,
+                                                  held = held and held[k]})
+    made[k], err = {w, b}, err + e / #unit.consumers
+  end
+  if #keep < unit.width then net:cut(unit.name, keep) end
+  for k, c in ipairs(unit.consumers) do net:set(c.name, made[k][1], made[k][2]) end
+  return err
 end
 
 return solve

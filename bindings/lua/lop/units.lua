@@ -21,19 +21,34 @@ local function addition(net, output)
   return {name = add.outputs[1].name, other = other.name}
 end
 
---- Groups with one producer and one consumer whose weights can be solved, in forward order. Batch normalisation must
---- have been folded, as far as it can be.
----@return table[]            {name, width, producer, consumer, window, residual}
+-- How a layer reads, where its weights can be solved: {name, window, residual, channels}; nil where they cannot.
+local function consumer_of(net, name)
+  local layer = net:layer(name)
+  local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
+  if not window or window.group ~= 1 or not layer.weight then return nil end
+  return {name = name, window = window, residual = addition(net, layer.outputs[1].name), gemm = layer.op == "Gemm",
+          channels = layer.weight:shape()[2]}
+end
+
+-- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
+local function unit_of(net, group)
+  local unit = {name = group.name, width = group.width, producer = group.producers[1], consumers = {}}
+  for i, name in ipairs(group.consumers) do
+    local c = consumer_of(net, name)
+    if not c then return nil end
+    unit.partial = unit.partial or c.channels ~= group.width
+    if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
+    unit.consumers[i] = c
+  end
+  return unit
+end
+
+--- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
+---@return table[]            {name, width, producer, consumers = {{name, window, residual, channels}}, partial}
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do
-    local name = g.consumers[1]
-    local layer = g.prunable and #g.consumers == 1 and net:layer(name)
-    local window = layer and (net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1}))
-    if window and window.group == 1 and layer.weight and layer.weight:shape()[2] == g.width then
-      list[#list + 1] = {name = g.name, width = g.width, producer = g.producers[1], consumer = name, window = window,
-                         residual = addition(net, layer.outputs[1].name)}
-    end
+    list[#list + 1] = g.prunable and unit_of(net, g) or nil
   end
   return list
 end
@@ -43,21 +58,25 @@ end
 function units.cost(net, list)
   local feeds, makes = {}, {}
   for i, u in ipairs(list) do
-    feeds[u.consumer], makes[u.producer] = i, i
+    makes[u.producer] = i
+    for _, c in ipairs(u.consumers) do
+      feeds[c.name] = feeds[c.name] or {channels = c.channels}
+      table.insert(feeds[c.name], i)
+    end
   end
   local fixed, terms = 0, {}
   for _, layer in ipairs(net:layers()) do
-    local i, j = feeds[layer.name], makes[layer.name]
-    if i or j then terms[#terms + 1] = {macs = layer.macs, i, j} else fixed = fixed + layer.macs end
+    local from, to = feeds[layer.name], makes[layer.name]
+    if from or to then terms[#terms + 1] = {macs = layer.macs, from = from or {}, to = to}
+    else fixed = fixed + layer.macs end
   end
   return function(widths)
     local sum = fixed
     for _, t in ipairs(terms) do
-      local share = t.macs
-      for side = 1, 2 do
-        local k = t[side]
-        if k then share = share * widths[k] / list[k].width end
-      end
+      local share, gone = t.macs, 0
+      for _, i in ipairs(t.from) do gone = gone + list[i].width - widths[i] end
+      if gone > 0 then share = share * (t.from.channels - gone) / t.from.channels end
+      if t.to then share = share * widths[t.to] / list[t.to].width end
       sum = sum + share
     end
     return sum
