@@ -24,6 +24,9 @@ static int push_inputs(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     return n;
 }
 
+/* Seconds of runs before any is timed: by then the system has put each thread on a processor of its own. */
+#define WARM 0.1
+
 static void run_once(lua_State *L, lop_exec *e, int nout, const lop_tensor *in, double *seconds)
 {
     lop_tensor out[16];
@@ -82,13 +85,14 @@ static int bench_time(lua_State *L)
         push_steps(L, h->exec, in, (int)repeats);
         return 1;
     }
+    double seconds;
+    const double begin = lop_seconds();
+    for (int64_t i = 0; i < warmup || lop_seconds() - begin < WARM; i++) run_once(L, h->exec, g->noutput, in, &seconds);
     lua_createtable(L, (int)repeats, 0);
-    for (int64_t i = -warmup; i < repeats; i++) {
-        double seconds;
+    for (int64_t i = 1; i <= repeats; i++) {
         run_once(L, h->exec, g->noutput, in, &seconds);
-        if (i < 0) continue;
         lua_pushnumber(L, seconds);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+        lua_rawseti(L, -2, i);
     }
     return 1;
 }

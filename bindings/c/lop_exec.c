@@ -68,16 +68,12 @@ static int exec_run(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {{"run", exec_run}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", exec_gc}, {"__close", exec_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"exec", exec_new}, {NULL, NULL}};
 
 int lop_open_exec(lua_State *L)
 {
-    luaL_newmetatable(L, LOPL_EXEC);
-    lua_pushcfunction(L, exec_gc);
-    lua_setfield(L, -2, "__gc");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lopL_newtype(L, LOPL_EXEC, meta, methods);
     luaL_setfuncs(L, functions, 0);
     return 1;
 }

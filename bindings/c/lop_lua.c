@@ -319,3 +319,13 @@ int64_t lopL_place(lua_State *L, int arg, const char *name, int64_t limit)
     if (i < 1 || i > limit) lopL_error(L, "%s is %I, 1 to %I expected", name, (lua_Integer)i, (lua_Integer)limit);
     return i - 1;
 }
+
+void lopL_newtype(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods)
+{
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, meta, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

@@ -70,6 +70,9 @@ int lopL_getoption(lua_State *L, int arg, const char *key);
 /* The nearest of the words to `word`, or NULL where none is near: half of the letters agree. */
 const char *lopL_nearest(const char *word, const char *const *words);
 
+/* Makes the metatable `name` of a type: its metamethods, and __index with its methods. */
+void lopL_newtype(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods);
+
 /* ---- shapes and lists ---- */
 
 /* {2, 3}, or an integer for one dimension. */

@@ -288,19 +288,22 @@ static int net_set(lua_State *L)
     lop_error err;
     if (k < 0 || g->node[k]->nin < 2) return lopL_failf(L, "notfound", "no layer '%s' with weights", name);
     lop_node *n = g->node[k];
-    int *in = lop_array(3, sizeof *in, &err);
-    lop_status st = in ? LOP_OK : LOP_E_MEMORY;
-    if (in) in[0] = n->in[0];
-    if (st == LOP_OK) st = lop_graph_add_constant(g, g->value[n->in[1]]->name, w, &in[1], &err);
-    if (st == LOP_OK) st = lop_graph_add_constant(g, n->nin > 2 && n->in[2] >= 0 ? g->value[n->in[2]]->name : "bias", b, &in[2], &err);
+    lopL_check(L, lop_graph_replace_constant(g, n, 1, w, &err), &err);
+    if (n->nin > 2 && n->in[2] >= 0) {
+        lopL_check(L, lop_graph_replace_constant(g, n, 2, b, &err), &err);
+        return 0;
+    }
+    int *in = lop_array(3, sizeof *in, &err);           /* it had no bias */
+    lop_status st = in ? lop_graph_add_constant(g, "bias", b, &in[2], &err) : LOP_E_MEMORY;
     if (st != LOP_OK) {
         lop_free(in);
         return lopL_fail(L, &err);
     }
+    in[0] = n->in[0];
+    in[1] = n->in[1];
     lop_free(n->in);
     n->in = in;
     n->nin = 3;
-    lopL_check(L, lop_graph_prune_dead(g, &err), &err);
     return 0;
 }
 
@@ -451,11 +454,7 @@ int lop_open_net(lua_State *L)
     lua_pushcfunction(L, hold_gc);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
-    luaL_newmetatable(L, LOPL_NET);
-    luaL_setfuncs(L, meta, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lopL_newtype(L, LOPL_NET, meta, methods);
     luaL_setfuncs(L, functions, 0);
     return 1;
 }

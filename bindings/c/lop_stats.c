@@ -219,16 +219,12 @@ static int stats_rows(lua_State *L)
 
 static const luaL_Reg methods[] = {{"add", stats_add}, {"select", stats_select}, {"curve", stats_curve}, {"reconstruct", stats_reconstruct},
                                    {"rows", stats_rows}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", stats_gc}, {"__close", stats_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"stats", stats_new}, {NULL, NULL}};
 
 int lop_open_stats(lua_State *L)
 {
-    luaL_newmetatable(L, LOPL_STATS);
-    lua_pushcfunction(L, stats_gc);
-    lua_setfield(L, -2, "__gc");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lopL_newtype(L, LOPL_STATS, meta, methods);
     luaL_setfuncs(L, functions, 0);
     return 1;
 }

@@ -23,36 +23,20 @@ static int64_t places(const cut *c, const int *label, int64_t n, int64_t *list)
     return touched ? count : -1;
 }
 
-static int readers(const lop_graph *g, int v)
-{
-    int count = 0;
-    for (int k = 0; k < g->nnode; k++)
-        for (int i = 0; i < g->node[k]->nin; i++) count += g->node[k]->in[i] == v;
-    for (int i = 0; i < g->noutput; i++) count += g->output[i] == v;
-    return count;
-}
-
-/* Gives node n, in place `slot`, the listed slices of dimension dim of its initializer: under the old name where nobody
- * else reads that one, else under a name of its own. */
+/* Gives node n, in place `slot`, the listed slices of dimension dim of its initializer. */
 static lop_status slice(lop_graph *g, lop_node *n, int slot, int dim, const int64_t *list, int64_t count, lop_error *err)
 {
     if (slot >= n->nin || n->in[slot] < 0) return LOP_OK;
-    lop_value *old = g->value[n->in[slot]];
+    const lop_value *old = g->value[n->in[slot]];
     if (!old->constant.data)
         return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): '%s' is computed, an initializer is expected",
                         lop_node_label(g, n), n->op, old->name);
     lop_tensor part;
     lop_status st = lop_tensor_index(&part, &old->constant, dim, list, count, err);
     if (st != LOP_OK) return lop_error_at(err, "node '%s' (%s)", lop_node_label(g, n), n->op);
-    if (readers(g, n->in[slot]) > 1) {
-        st = lop_graph_add_constant(g, old->name, &part, &n->in[slot], err);
-        lop_tensor_clear(&part);
-        return st;
-    }
-    lop_tensor_clear(&old->constant);
-    old->constant = part;
-    if (old->shaped) old->shape = part.shape;
-    return LOP_OK;
+    st = lop_graph_replace_constant(g, n, slot, &part, err);
+    lop_tensor_clear(&part);
+    return st;
 }
 
 static lop_status cut_conv(lop_graph *g, lop_node *n, const int64_t *out, int64_t nout, const int64_t *in, int64_t nin,
@@ -114,6 +98,27 @@ static lop_status check_list(const lop_groups *q, int which, const int64_t *keep
     return LOP_OK;
 }
 
+/* Do shapes still follow? A Reshape or Resize may hold the old number of channels as a constant. */
+static lop_status check_shapes(const cut *c, const lop_graph *g)
+{
+    lop_shapes s;
+    lop_error why;
+    lop_status st = lop_graph_infer(g, NULL, &s, &why);
+    if (st != LOP_OK)
+        return lop_fail(c->err, LOP_E_UNSUPPORTED, "group '%s' cannot be cut: %.300s", c->q->group[c->which].name, why.message);
+    for (int v = 0; st == LOP_OK && v < c->q->nvalue; v++) {
+        const int64_t n = c->q->channels[v];
+        int64_t *list = c->q->label[v] && s.known[v] ? lop_array(n, sizeof *list, c->err) : NULL;
+        const int64_t left = list ? places(c, c->q->label[v], n, list) : -1;
+        lop_free(list);
+        if (left >= 0 && s.value[v].shape.ndim >= 2 && s.value[v].shape.dim[1] != left)
+            st = lop_fail(c->err, LOP_E_UNSUPPORTED, "group '%s' cannot be cut: '%s' would have %" PRId64 " channels, %" PRId64
+                          " expected", c->q->group[c->which].name, g->value[v]->name, s.value[v].shape.dim[1], left);
+    }
+    lop_shapes_clear(&s);
+    return st;
+}
+
 /* Shapes that the file declared between inputs and outputs are no longer true. */
 static void forget_shapes(lop_graph *g)
 {
@@ -137,8 +142,9 @@ lop_status lop_graph_cut(lop_graph *g, const lop_groups *q, int which, const int
     st = lop_graph_clone(g, &next, err);                /* worked on a copy: all or nothing */
     for (int k = 0; st == LOP_OK && k < next->nnode; k++) st = cut_node(&c, next, next->node[k]);
     if (st == LOP_OK) st = lop_graph_prune_dead(next, err);
+    if (st == LOP_OK) forget_shapes(next);
+    if (st == LOP_OK) st = check_shapes(&c, next);
     if (st == LOP_OK) {
-        forget_shapes(next);
         const lop_graph old = *g;
         *g = *next;
         *next = old;

@@ -278,6 +278,29 @@ static lop_node *new_node(const char *op, const char *name, const int *in, int n
     return n;
 }
 
+static int readers(const lop_graph *g, int v)
+{
+    int count = 0;
+    for (int k = 0; k < g->nnode; k++)
+        for (int i = 0; i < g->node[k]->nin; i++) count += g->node[k]->in[i] == v;
+    for (int i = 0; i < g->noutput; i++) count += g->output[i] == v;
+    return count;
+}
+
+lop_status lop_graph_replace_constant(lop_graph *g, lop_node *n, int slot, const lop_tensor *c, lop_error *err)
+{
+    lop_value *old = slot < n->nin && n->in[slot] >= 0 ? g->value[n->in[slot]] : NULL;
+    if (!old || !old->constant.data)
+        return lop_fail(err, LOP_E_ARG, "node '%s' (%s): input %d is no initializer", lop_node_label(g, n), n->op, slot + 1);
+    if (readers(g, n->in[slot]) > 1) return lop_graph_add_constant(g, old->name, c, &n->in[slot], err);
+    lop_tensor next;
+    lop_tensor_share(&next, c);
+    lop_tensor_clear(&old->constant);
+    old->constant = next;
+    if (old->shaped) old->shape = c->shape;
+    return LOP_OK;
+}
+
 lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *name, const int *in, int nin,
                             const int *out, int nout, lop_node **node, lop_error *err)
 {

@@ -1,5 +1,6 @@
 /* core/graph/groups.c - channel classes by union-find, carried from producers through the graph in topological order. */
 #include "graph/groups.h"
+#include "graph/graph_impl.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -154,12 +155,26 @@ static lop_status visit_flatten(search *f, int k)
     return pass(f, n->in[0], n->out[0], out->dim[1] / in->dim[1]);
 }
 
-/* Slice and Pad leave channels whole where dimension 1 keeps its size (a shift within it is stopped by the sizes of
- * option-A shortcuts, which pad it). */
+/* Entry i of the integers that a node has as constant input `slot`, or as an attribute; `otherwise` where it has none. */
+static int64_t entry_of(const search *f, const lop_node *n, int slot, const char *attribute, int i, int64_t otherwise)
+{
+    int64_t list[2 * LOP_MAX_DIMS];
+    if (slot < n->nin && n->in[slot] >= 0) {
+        const lop_tensor *t = &f->s->value[n->in[slot]];
+        return t->data && i < lop_tensor_size(t) ? (int64_t)lop_tensor_get(t, i) : otherwise;
+    }
+    return i < lop_node_ints(n, attribute, list, 2 * LOP_MAX_DIMS) && i < 2 * LOP_MAX_DIMS ? list[i] : otherwise;
+}
+
+/* Slice and Pad leave channels as they are where dimension 1 keeps its size and is neither reversed nor shifted. */
 static lop_status visit_spatial(search *f, int k)
 {
     const lop_node *n = f->g->node[k];
-    return channels_of(f, n->in[0]) == channels_of(f, n->out[0]) ? pass(f, n->in[0], n->out[0], 1) : stop_node(f, k);
+    const bool pads = strcmp(n->op, "Pad") == 0;
+    bool still = channels_of(f, n->in[0]) == channels_of(f, n->out[0]) && (!pads || n->nin < 4);
+    if (pads) still = still && entry_of(f, n, 1, "pads", 1, -1) == 0;
+    for (int i = 0; !pads && i < LOP_MAX_DIMS; i++) still = still && entry_of(f, n, 4, "steps", i, 1) > 0;
+    return still ? pass(f, n->in[0], n->out[0], 1) : stop_node(f, k);
 }
 
 static bool gemm_is_plain(const search *f, const lop_node *n)
@@ -168,7 +183,7 @@ static bool gemm_is_plain(const search *f, const lop_node *n)
            lop_node_float(n, "beta", 1) == 1.0f && (n->nin < 3 || n->in[2] < 0 || constant(f, n->in[2]));
 }
 
-static lop_status visit(search *f, int k)
+static lop_status visit_kind(search *f, int k)
 {
     const lop_node *n = f->g->node[k];
     const lop_op *op = lop_op_find(f->g->ops, n->domain, n->op);
@@ -191,6 +206,29 @@ static lop_status visit(search *f, int k)
     case LOP_CUT_BLOCK: break;
     }
     return stop_node(f, k);
+}
+
+/* Channels that did not come through (an output of other dimensions, say) are stopped here. */
+static lop_status visit(search *f, int k)
+{
+    const lop_node *n = f->g->node[k];
+    const lop_op *op = lop_op_find(f->g->ops, n->domain, n->op);
+    const bool lost_is_fine = op && (op->cut == LOP_CUT_SHAPE || op->cut == LOP_CUT_CONV || op->cut == LOP_CUT_GEMM);
+    lop_status st = visit_kind(f, k);
+    if (st != LOP_OK || lost_is_fine || n->nin < 1 || n->nout < 1 || n->in[0] < 0 || n->out[0] < 0) return st;
+    return f->q->label[n->in[0]] && !f->q->label[n->out[0]] && !constant(f, n->out[0]) ? stop_node(f, k) : st;
+}
+
+/* What a subgraph (the body of an If or Loop) may read stays whole. */
+static lop_status stop_captured(search *f)
+{
+    bool *captured = lop_array(f->g->nvalue, sizeof *captured, f->err);
+    if (!captured) return LOP_E_MEMORY;
+    lop_graph_captured(f->g, captured);
+    for (int v = 0; v < f->g->nvalue; v++)
+        for (int64_t i = 0; captured[v] && f->q->label[v] && i < channels_of(f, v); i++) f->output[f->q->label[v][i]] = true;
+    lop_free(captured);
+    return LOP_OK;
 }
 
 static bool listed(const int *list, int n, int k)
@@ -283,7 +321,7 @@ static void judge(search *f)
         lop_group *p = &q->group[q->group_of[c]];
         if (!p->prunable) continue;
         const lop_node *stop = f->stop[c] >= 0 ? f->g->node[f->stop[c]] : NULL;
-        if (f->output[c]) snprintf(p->reason, sizeof p->reason, "its channels are an output of the network");
+        if (f->output[c]) snprintf(p->reason, sizeof p->reason, "its channels are an output of the network, or a subgraph reads them");
         else if (stop)
             snprintf(p->reason, sizeof p->reason, "stopped by node '%.80s' (%.30s)", lop_node_label(f->g, stop), stop->op);
         else if (f->maker[c] < 0) snprintf(p->reason, sizeof p->reason, "tied to an input of the network");
@@ -308,6 +346,7 @@ lop_status lop_groups_find(const lop_graph *g, const lop_shapes *s, lop_groups *
     for (int i = 0; st == LOP_OK && i < g->noutput; i++)
         for (int64_t j = 0; out->label[g->output[i]] && j < channels_of(&f, g->output[i]); j++)
             f.output[out->label[g->output[i]][j]] = true;
+    if (st == LOP_OK) st = stop_captured(&f);
     if (st == LOP_OK) st = number(&f);
     if (st == LOP_OK) st = members(&f);
     if (st == LOP_OK) judge(&f);

@@ -30,6 +30,7 @@ void lop_groups_clear(lop_groups *q);
 /* Keeps the channels keep[0..count) of group `which` (places in the group, ascending, at least one): producers lose
  * filters and biases, norms their entries, depthwise convolutions their filters, consumers their inputs. Initializers
  * are replaced, never changed in place. A consumer's remaining weights are as they were: reconstruction sets them
- * afterwards. All or nothing: on error g is as before. q is out of date after it. ARG for a list that is not so. */
+ * afterwards. All or nothing: on error g is as before. q is out of date after it. ARG for a list that is not so;
+ * UNSUPPORTED for a group that is not prunable, or where a constant of the graph holds its old width. */
 lop_status lop_graph_cut(lop_graph *g, const lop_groups *q, int which, const int64_t *keep, int64_t count, lop_error *err);
 #endif

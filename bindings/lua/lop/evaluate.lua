@@ -1,5 +1,7 @@
 -- bindings/lua/lop/evaluate.lua - how often a classifier is right.
 
+local core = require "lop.core"
+
 local CHUNK = 250                       -- images a run: bounds memory, changes no result
 
 -- Whether the label is among the k best of the scores, ties to the lower class; and the best class.
@@ -13,6 +15,20 @@ local function rank(scores, label)
 end
 
 local evaluate = {}
+
+--- Refuses pictures that are not of the size that a net reads.
+---@param model string        its file, for the message
+---@param spec string         of the data set
+function evaluate.check_fit(net, model, set, spec)
+  local x, input = set:batch(1, 1), net:inputs()[1]
+  local got, want = x:shape(), input.shape
+  for d = 2, math.max(#got, #want) do
+    if got[d] ~= want[d] then
+      core.fail("shape", ("%s: input '%s' is %s, the pictures of %s are %s: other data, or another model"):format(model,
+                input.name, table.concat(want, "x", 2), spec, table.concat(got, "x", 2)))
+    end
+  end
+end
 
 --- Calls each(scores, label, number) for every image of the set, in order.
 ---@param net lop.net

@@ -33,6 +33,7 @@ function job.open(recipe, out, net)
   local whole = open(recipe.calibrate, how)
   local limit = recipe.evaluate and recipe.evaluate.images
   if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
+  evaluate.check_fit(net, recipe.model, whole, recipe.calibrate.data)
   local set, dropped = without_overlap(whole, test, recipe, out)
   local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
   return {net = net, preprocess = how, set = part, held = held, test = test, dropped = dropped,

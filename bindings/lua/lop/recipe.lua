@@ -52,6 +52,9 @@ local function file_of(path)
 end
 
 local function evaluate(path, text, env)
+  if text:find("\0", 1, true) then
+    core.fail("usage", path .. ": is no recipe (for a model alone: lop prune, lop inspect --groups)")
+  end
   local chunk, message = load(text, "@" .. path, "t", env)
   if not chunk then core.fail("usage", message) end
   local mine = getmetatable("").__index

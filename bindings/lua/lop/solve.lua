@@ -106,9 +106,9 @@ function solve.keep(net, unit, stats, order, width, opts)
   if order then
     list = table.move(order, #order - width + 1, #order, 1, {})
   else
-    local places, _ = net:channels(unit.consumers[1].name, unit.name), nil
-    list, _, lambda = stats[1]:select(width, choice(net, unit, stats, places, opts))
-    list = ranks_of(list, places)
+    local places = net:channels(unit.consumers[1].name, unit.name)
+    local channels, _, found = stats[1]:select(width, choice(net, unit, stats, places, opts))
+    list, lambda = ranks_of(channels, places), found
   end
   table.sort(list)
   return list, lambda

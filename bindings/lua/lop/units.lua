@@ -43,12 +43,19 @@ local function unit_of(net, group)
   return unit
 end
 
+-- Tried on a copy: a Reshape with the old width as a constant, say, refuses it.
+local function can_be_cut(net, group)
+  local keep = {}
+  for i = 1, group.width - 1 do keep[i] = i end
+  return group.width > 1 and pcall(net.cut, net:clone(), group.name, keep)
+end
+
 --- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
 ---@return table[]            {name, width, producer, consumers = {{name, window, residual, channels}}, partial}
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do
-    list[#list + 1] = g.prunable and unit_of(net, g) or nil
+    list[#list + 1] = g.prunable and can_be_cut(net, g) and unit_of(net, g) or nil
   end
   return list
 end

@@ -21,6 +21,8 @@ return {
     local how = opts.preprocess or a:meta("lop.preprocess") or b:meta("lop.preprocess")
     local set = lop.data(opts.data, {preprocess = how, split = "test"})
     if opts.images and opts.images < #set then set = set:take(opts.images, opts.seed or 0) end
+    evaluate.check_fit(a, args[1], set, opts.data)
+    evaluate.check_fit(b, args[2], set, opts.data)
     local first, agree, worst, right_a, right_b, labelled = {}, 0, 0, 0, 0, false
     evaluate.each(a, set, function(scores, _, i) first[i] = scores end, out:progress())
     evaluate.each(b, set, function(scores, label, i)

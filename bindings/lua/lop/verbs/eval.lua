@@ -15,6 +15,7 @@ return {
     local net = lop.load(args[1])
     local set = lop.data(opts.data, {preprocess = opts.preprocess or net:meta("lop.preprocess"), split = "test"})
     if opts.images and opts.images < #set then set = set:take(opts.images, opts.seed or 0) end
+    evaluate.check_fit(net, args[1], set, opts.data)
     local _, labels = set:batch(1, 1)
     if not labels then core.fail("format", opts.data .. ": has no labels to compare with") end
     local began = core.system.seconds()

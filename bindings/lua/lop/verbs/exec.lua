@@ -25,7 +25,13 @@ return {
     local net = lop.load(args[1])
     local inputs = {}
     for i, file in ipairs(files) do inputs[i] = lop.load_npy(file) end
-    local results = table.pack(net:forward(table.unpack(inputs)))
+    local results = table.pack(pcall(net.forward, net, table.unpack(inputs)))
+    if not table.remove(results, 1) then
+      local e = results[1]
+      if type(e) == "table" and e.code then core.fail(e.code, args[1] .. ": " .. e.message) end
+      error(e, 0)
+    end
+    results.n = results.n - 1
     local listed = json.array {}
     for i, value in ipairs(net:outputs()) do
       local t, file = results[i], file_of(opts.output or "output", i, results.n)
