@@ -26,7 +26,7 @@ CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
 # A room is built once all that it stands on is there.
 OPS_THERE  := $(wildcard core/ops/ops.h)
 MAIN_THERE := $(and $(wildcard bindings/c/main.c),$(OPS_THERE))
-CORE_SRC := $(sort $(filter-out $(if $(OPS_THERE),,core/exec/%),$(wildcard core/*/*.c)))
+CORE_SRC := $(sort $(filter-out $(if $(OPS_THERE),,core/exec/%),$(wildcard core/*/*.c core/*/*/*.c)))
 CORE_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(CORE_SRC))
 BIND_SRC := $(sort $(filter-out bindings/c/main.c,$(wildcard bindings/c/*.c)))
 BIND_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(BIND_SRC))

@@ -52,7 +52,7 @@ void ops_spread(lop_team *team, int64_t count, int64_t grain, ops_body body, voi
 /* How many rows of so many elements make a piece worth a thread's while. */
 int64_t ops_grain(int64_t row);
 
-/* ---- moving elements (ops/move.c) ---- */
+/* ---- moving elements (ops/move/map.c) ---- */
 
 /* A result whose element (i0, i1, ...) is source element offset[0][i0] + offset[1][i1] + ...; a fill value where one of
  * them is OPS_FILL. */
@@ -63,7 +63,7 @@ void ops_map_clear(ops_map *m);
 /* fill may be NULL where no offset is OPS_FILL. item: bytes of an element, 1, 2, 4 or 8. */
 void ops_map_run(const ops_map *m, size_t item, const void *from, const void *fill, void *to, lop_team *team);
 
-/* ---- windows of convolutions and pools (ops/window.c) ---- */
+/* ---- windows of convolutions and pools (ops/nn/window.c) ---- */
 
 typedef struct { int64_t in[2], k[2], out[2], stride[2], pad[4], dilation[2]; } ops_window;
 /* Attributes strides, pads, dilations, auto_pad for input shape x (N, c, [h,] w) and kernel k (h, w). */
@@ -76,7 +76,7 @@ lop_status ops_window_pair(const lop_op_call *call, const char *name, int spatia
 /* Attribute pads, 0 when absent. */
 lop_status ops_window_pads(const lop_op_call *call, int spatial, int64_t *pad, lop_error *err);
 
-/* ---- element by element, two inputs at a time (ops/binary.c) ---- */
+/* ---- element by element, two inputs at a time (ops/math/binary.c) ---- */
 
 typedef void (*ops_pair_kernel)(int64_t n, const void *a, int64_t step_a, const void *b, int64_t step_b, void *y);
 /* y = kernel(a, b), broadcast; y has elements of y_item bytes. y may be a or b where that has y's shape. */

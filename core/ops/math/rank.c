@@ -1,5 +1,5 @@
-/* core/ops/rank.c - by size along one axis: ArgMax, ArgMin, TopK. Equal entries stand in the order they came; a NaN is
- * above all numbers. */
+/* core/ops/math/rank.c - by size along one axis: ArgMax, ArgMin, TopK. Equal entries stand in the order they came; a
+ * NaN is above all numbers. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>

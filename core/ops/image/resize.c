@@ -1,6 +1,6 @@
-/* core/ops/resize.c - Resize and Upsample: nearest by the element map, linear and cubic one dimension after the other.
+/* core/ops/image/resize.c - Resize and Upsample: nearest by the element map, linear and cubic dimension by dimension.
  * Coordinates are float32, as in ONNX Runtime: which pixel is nearest hangs on their rounding. */
-#include "ops/resize_impl.h"
+#include "ops/image/resize_impl.h"
 #include <math.h>
 #include <string.h>
 

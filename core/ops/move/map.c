@@ -1,5 +1,5 @@
-/* core/ops/move.c - elements from one place to another: the map that Slice, Pad, Transpose, Gather, Resize (nearest)
- * and their like share. */
+/* core/ops/move/map.c - elements from one place to another: the map that Slice, Pad, Transpose, Gather, Resize
+ * (nearest) and their like share. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

@@ -1,6 +1,7 @@
-/* core/ops/resize_impl.h - Resize and Upsample: from attributes and inputs (resize_read.c) to samples (resize.c). */
-#ifndef LOP_OPS_RESIZE_IMPL_H
-#define LOP_OPS_RESIZE_IMPL_H
+/* core/ops/image/resize_impl.h - Resize and Upsample: from attributes and inputs (resize_read.c) to samples
+ * (resize.c). */
+#ifndef LOP_OPS_IMAGE_RESIZE_IMPL_H
+#define LOP_OPS_IMAGE_RESIZE_IMPL_H
 #include "ops/ops_impl.h"
 
 typedef enum { RESIZE_NEAREST, RESIZE_LINEAR, RESIZE_CUBIC } resize_mode;

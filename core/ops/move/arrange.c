@@ -1,4 +1,4 @@
-/* core/ops/arrange.c - elements in another order, side by side, or repeated: Transpose, Concat, Expand, Tile,
+/* core/ops/move/arrange.c - elements in another order, side by side, or repeated: Transpose, Concat, Expand, Tile,
  * DepthToSpace, SpaceToDepth, Trilu. */
 #include "ops/ops_impl.h"
 #include <string.h>

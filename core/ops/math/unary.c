@@ -1,4 +1,4 @@
-/* core/ops/unary.c - one element in, one element out: activations and elementary functions. */
+/* core/ops/math/unary.c - one element in, one element out: activations and elementary functions. */
 #include "ops/ops_impl.h"
 #include <float.h>
 #include <tgmath.h>

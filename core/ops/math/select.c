@@ -1,4 +1,4 @@
-/* core/ops/select.c - truth: Where, Not, IsNaN, IsInf. */
+/* core/ops/math/select.c - truth: Where, Not, IsNaN, IsInf. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* core/ops/matmul.c - Gemm (opsets 7 to 13) and MatMul, float32, on the kernel that takes rows times a matrix. */
+/* core/ops/math/matmul.c - Gemm (opsets 7 to 13) and MatMul, float32, on the kernel that takes rows times a matrix. */
 #include "ops/ops_impl.h"
 
 /* to (cols, rows) = from (rows, cols), transposed. */

@@ -1,4 +1,4 @@
-/* core/ops/cumulate.c - CumSum (opsets 11, 14). */
+/* core/ops/math/cumulate.c - CumSum (opsets 11, 14). */
 #include "ops/ops_impl.h"
 
 static lop_status sum_axis(const lop_op_call *call, int *axis, lop_error *err)

@@ -1,4 +1,4 @@
-/* core/ops/constant.c - values out of nothing, or out of few: Constant, ConstantOfShape, Range, EyeLike, Cast,
+/* core/ops/move/constant.c - values out of nothing, or out of few: Constant, ConstantOfShape, Range, EyeLike, Cast,
  * CastLike. */
 #include "ops/ops_impl.h"
 #include <math.h>

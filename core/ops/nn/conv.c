@@ -1,4 +1,4 @@
-/* core/ops/conv.c - Conv (ONNX opsets 1 to 21): one or two spatial dimensions, groups, dilations. */
+/* core/ops/nn/conv.c - Conv (ONNX opsets 1 to 21): one or two spatial dimensions, groups, dilations. */
 #include "ops/ops_impl.h"
 
 static lop_status check_weight(const lop_op_call *call, lop_error *err)

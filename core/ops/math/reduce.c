@@ -1,5 +1,6 @@
-/* core/ops/reduce.c - the Reduce family: axes as an attribute at first, as an input from opset 13 (ReduceSum) or 18 on;
- * MeanVarianceNormalization over the same sets of axes. float32 is summed in float64, integers in 64 bits that wrap. */
+/* core/ops/math/reduce.c - the Reduce family: axes as an attribute at first, as an input from opset 13 (ReduceSum) or
+ * 18 on; MeanVarianceNormalization over the same sets of axes. float32 is summed in float64, integers in 64 bits that
+ * wrap. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* core/ops/quantize.c - QuantizeLinear, DequantizeLinear (opsets 10 to 21): one scale for all, or one for each entry of
- * an axis; int8, uint8, and int32 to dequantise. */
+/* core/ops/math/quantize.c - QuantizeLinear, DequantizeLinear (opsets 10 to 21): one scale for all, or one for each
+ * entry of an axis; int8, uint8, and int32 to dequantise. */
 #include "ops/ops_impl.h"
 #include <math.h>
 

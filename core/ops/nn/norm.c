@@ -1,4 +1,4 @@
-/* core/ops/norm.c - normalisations by the input's own statistics: InstanceNormalization, GroupNormalization,
+/* core/ops/nn/norm.c - normalisations by the input's own statistics: InstanceNormalization, GroupNormalization,
  * LayerNormalization, LpNormalization, LRN. float32; statistics in float64. */
 #include "ops/ops_impl.h"
 #include <math.h>

@@ -1,4 +1,4 @@
-/* core/ops/binary.c - element-wise operators of two inputs or more, broadcast (ONNX opset 7 on): arithmetic,
+/* core/ops/math/binary.c - element-wise operators of two inputs or more, broadcast (ONNX opset 7 on): arithmetic,
  * comparison, logic, bits. Integers are computed in their own type; sums and products wrap. */
 #include "ops/ops_impl.h"
 #include <math.h>

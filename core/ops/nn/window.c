@@ -1,4 +1,4 @@
-/* core/ops/window.c - kernel, stride, padding and dilation of convolutions and pools: attributes to numbers. One
+/* core/ops/nn/window.c - kernel, stride, padding and dilation of convolutions and pools: attributes to numbers. One
  * spatial dimension is taken as the width of a plane of height 1. */
 #include "ops/ops_impl.h"
 #include <string.h>

@@ -1,4 +1,4 @@
-/* core/ops/pool.c - MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool, one or two spatial dimensions. */
+/* core/ops/nn/pool.c - MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool, one or two spatial dimensions. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

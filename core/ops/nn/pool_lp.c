@@ -1,4 +1,5 @@
-/* core/ops/pool_lp.c - LpPool, GlobalLpPool: the p-th root of the sum of p-th powers of sizes; padding counts as 0. */
+/* core/ops/nn/pool_lp.c - LpPool, GlobalLpPool: the p-th root of the sum of p-th powers of sizes; padding counts as 0.
+ * */
 #include "ops/ops_impl.h"
 #include <math.h>
 

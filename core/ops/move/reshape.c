@@ -1,5 +1,5 @@
-/* core/ops/reshape.c - the same elements in the same order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout;
- * and what tells of a shape: Shape, Size. */
+/* core/ops/move/reshape.c - the same elements in the same order: Reshape, Flatten, Squeeze, Unsqueeze, Identity,
+ * Dropout; and what tells of a shape: Shape, Size. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* core/ops/gather.c - elements by number: Gather, GatherElements, GatherND, OneHot. */
+/* core/ops/move/gather.c - elements by number: Gather, GatherElements, GatherND, OneHot. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

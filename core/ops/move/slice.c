@@ -1,4 +1,5 @@
-/* core/ops/slice.c - parts of a tensor and what is put round it: Slice, Split, Pad (constant, reflect, edge, wrap). */
+/* core/ops/move/slice.c - parts of a tensor and what is put round it: Slice, Split, Pad (constant, reflect, edge,
+ * wrap). */
 #include "ops/ops_impl.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* core/ops/resize_read.c - what a Resize (opsets 10 to 19) or Upsample (7, 9) asks for. */
-#include "ops/resize_impl.h"
+/* core/ops/image/resize_read.c - what a Resize (opsets 10 to 19) or Upsample (7, 9) asks for. */
+#include "ops/image/resize_impl.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* core/ops/scatter.c - elements put or added by number: ScatterElements (Scatter before opset 11), ScatterND. */
+/* core/ops/move/scatter.c - elements put or added by number: ScatterElements (Scatter before opset 11), ScatterND. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* core/ops/batch_norm.c - BatchNormalization with the running statistics (opsets 7, 9, 14, 15; inference). */
+/* core/ops/nn/batch_norm.c - BatchNormalization with the running statistics (opsets 7, 9, 14, 15; inference). */
 #include "ops/ops_impl.h"
 #include <math.h>
 

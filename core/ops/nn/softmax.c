@@ -1,5 +1,5 @@
-/* core/ops/softmax.c - Softmax, LogSoftmax, Hardmax: along one axis from opset 13 on; before, over all dimensions from
- * the axis on. */
+/* core/ops/nn/softmax.c - Softmax, LogSoftmax, Hardmax: along one axis from opset 13 on; before, over all dimensions
+ * from the axis on. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>
