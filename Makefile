@@ -42,7 +42,7 @@ RECIPES  := $(sort $(shell find recipes -type f))
 REC_OUT  := $(patsubst recipes/%,$(SHARE)/recipes/%,$(RECIPES))
 CORE_SO  := $(OUT)/lib/lua/5.4/lop/core.so
 TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
-TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC))
+TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/conformance/test_conformance
 
 .PHONY: force all help test test-long bench check install clean lua
 all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
@@ -96,6 +96,9 @@ $(SHARE)/recipes/%: recipes/%
 	@mkdir -p $(@D) && cp $< $@
 
 $(OUT)/tests/%: tests/core/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests $< -o $@ $(OUT)/liblop.a -lcmocka $(LIBS)
+$(OUT)/tests/conformance/%: tests/conformance/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests $< -o $@ $(OUT)/liblop.a -lcmocka $(LIBS)
 

@@ -23,7 +23,7 @@ for t in "$out"/tests/*/test_*; do
     CMOCKA_MESSAGE_OUTPUT=STDOUT "$t" >"$log" 2>&1
     status=$?
     [ $status -eq 0 ] || { echo "== $t (exit $status)"; cat "$log"; }
-    grep '^skipped: ' "$log"
+    grep -e '^skipped: ' -e '^conformance: ' "$log"
     add $status "$(count '^\[       OK \]')" "$(names '^\[  FAILED  \] ')" "$(names '^\[  SKIPPED \] ')"
 done
 echo "C: $passed passed, $failed failed, $skipped skipped"

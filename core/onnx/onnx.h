@@ -22,4 +22,8 @@ lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder,
  * Limited to 2 GiB by protobuf: UNSUPPORTED. Messages begin with path. */
 lop_status lop_onnx_save(const lop_graph *g, const char *path, lop_error *err);
 lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *size, lop_error *err);  /* lop_free */
+
+/* The tensor of a file that holds one TensorProto, as ONNX's test vectors do. Messages begin with path; FORMAT and
+ * UNSUPPORTED as for an initializer, external data refused. out is empty on error, else the caller's to clear. */
+lop_status lop_onnx_load_tensor(const char *path, lop_tensor *out, lop_error *err);
 #endif

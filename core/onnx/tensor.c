@@ -167,3 +167,29 @@ lop_status lop_onnx_read_tensor(const Onnx__TensorProto *t, const char *what, co
     const bool sentence = st == LOP_E_FORMAT || st == LOP_E_UNSUPPORTED || st == LOP_E_NOTFOUND;
     return lop_fail(err, st, "%s%s %s", what, sentence ? "" : ":", why.message);
 }
+
+/* ---- a file with a tensor and nothing else ---- */
+
+static lop_status parse_tensor(const lop_file *file, lop_tensor *out, lop_error *err)
+{
+    if (file->size > INT32_MAX) return lop_fail(err, LOP_E_UNSUPPORTED, "is larger than 2 GiB");
+    lop_status st = lop_onnx_check(file->bytes, file->size, &onnx__tensor_proto__descriptor, err);
+    if (st != LOP_OK) return st;
+    Onnx__TensorProto *t = onnx__tensor_proto__unpack(NULL, file->size, file->bytes);
+    if (!t) return lop_fail(err, LOP_E_MEMORY, "no memory for a tensor of %zu bytes", file->size);
+    st = lop_onnx_read_tensor(t, "tensor", NULL, out, err);
+    onnx__tensor_proto__free_unpacked(t, NULL);
+    return st;
+}
+
+lop_status lop_onnx_load_tensor(const char *path, lop_tensor *out, lop_error *err)
+{
+    lop_file file;
+    *out = (lop_tensor){0};
+    lop_status st = lop_file_open(path, &file, err);
+    if (st != LOP_OK) return st;
+    st = parse_tensor(&file, out, err);
+    if (st != LOP_OK) lop_error_at(err, "%s", path);
+    lop_file_close(&file);
+    return st;
+}

@@ -18,7 +18,7 @@ const lop_op_table *lop_ops(void);
 bool lop_ops_mixes_images(const lop_op_call *call);
 
 /* Conv (1-D as a 2-D one of height 1, or 2-D): attributes and the shapes of input and weight as the convolution of one
- * image, auto_pad worked out. SHAPE, FORMAT, UNSUPPORTED (3-D). */
+ * image, auto_pad worked out. SHAPE, FORMAT, UNSUPPORTED (three spatial dimensions: ops->forward does those). */
 lop_status lop_ops_conv_params(const lop_op_call *call, lop_conv *out, lop_error *err);
 /* MaxPool or AveragePool, 1-D or 2-D, alike; ceil_mode and auto_pad are worked out in oh and ow. */
 lop_status lop_ops_pool_params(const lop_op_call *call, lop_pool *out, lop_error *err);

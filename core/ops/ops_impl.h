@@ -52,6 +52,12 @@ void ops_spread(lop_team *team, int64_t count, int64_t grain, ops_body body, voi
 /* How many rows of so many elements make a piece worth a thread's while. */
 int64_t ops_grain(int64_t row);
 
+/* ---- float16 and bfloat16 (ops/half.c) ---- */
+
+/* An operator's rules; where they give UNSUPPORTED and an input is of such a type, in float32 and back. */
+lop_status ops_half_shape(const lop_op_call *call, ops_rule shape, lop_error *err);
+lop_status ops_half_forward(const lop_op_call *call, ops_rule shape, ops_rule forward, lop_error *err);
+
 /* ---- moving elements (ops/move/map.c) ---- */
 
 /* A result whose element (i0, i1, ...) is source element offset[0][i0] + offset[1][i1] + ...; a fill value where one of
@@ -63,18 +69,28 @@ void ops_map_clear(ops_map *m);
 /* fill may be NULL where no offset is OPS_FILL. item: bytes of an element, 1, 2, 4 or 8. */
 void ops_map_run(const ops_map *m, size_t item, const void *from, const void *fill, void *to, lop_team *team);
 
-/* ---- windows of convolutions and pools (ops/nn/window.c) ---- */
+/* ---- windows of convolutions and pools (ops/nn/window.c): depth, height, width ---- */
 
-typedef struct { int64_t in[2], k[2], out[2], stride[2], pad[4], dilation[2]; } ops_window;
-/* Attributes strides, pads, dilations, auto_pad for input shape x (N, c, [h,] w) and kernel k (h, w). */
-lop_status ops_window_read(const lop_op_call *call, const lop_shape *x, const int64_t *k, bool ceil, ops_window *w,
-                           lop_error *err);
-/* Attribute kernel_shape as (h, w); h is 1 for one spatial dimension. FORMAT when it is absent. */
-lop_status ops_window_kernel(const lop_op_call *call, int spatial, int64_t *k, lop_error *err);
-/* Up to two positive integers, 1 when absent. */
-lop_status ops_window_pair(const lop_op_call *call, const char *name, int spatial, int64_t *pair, lop_error *err);
+typedef struct { int64_t in[3], k[3], out[3], stride[3], pad[6], dilation[3]; } ops_window;     /* pad: begins, ends */
+/* Attributes strides, pads, dilations, auto_pad for input 0 (N, c, [[d,] h,] w) and kernel k. */
+lop_status ops_window_read(const lop_op_call *call, const int64_t k[3], bool ceil, ops_window *w, lop_error *err);
+/* The sizes of input 0's spatial dimensions, and how many there are: 1 to 3. */
+lop_status ops_window_input(const lop_op_call *call, int *spatial, int64_t in[3], lop_error *err);
+/* Attribute kernel_shape; FORMAT when it is absent. */
+lop_status ops_window_kernel(const lop_op_call *call, int spatial, int64_t k[3], lop_error *err);
+/* Attribute `name`: as many positive integers as there are spatial dimensions, 1 when absent. */
+lop_status ops_window_sizes(const lop_op_call *call, const char *name, int spatial, int64_t size[3], lop_error *err);
 /* Attribute pads, 0 when absent. */
-lop_status ops_window_pads(const lop_op_call *call, int spatial, int64_t *pad, lop_error *err);
+lop_status ops_window_pads(const lop_op_call *call, int spatial, int64_t pad[6], lop_error *err);
+/* (images, channels, w's outputs). */
+void ops_window_shape(const ops_window *w, int spatial, int64_t images, int64_t channels, lop_shape *y);
+
+/* ---- pools (ops/nn/pool_window.c) ---- */
+
+typedef enum { OPS_POOL_MAX, OPS_POOL_MEAN, OPS_POOL_LP } ops_pool_kind;
+typedef struct { ops_window w; ops_pool_kind kind; double p; bool count_pad, by_column; } ops_pool;
+/* Pools the (N, c, ...) volumes of x, of any type. y, or index (where a maximum lies), may be NULL. */
+void ops_pool_windows(const ops_pool *p, const lop_tensor *x, lop_tensor *y, int64_t *index, lop_team *team);
 
 /* ---- element by element, two inputs at a time (ops/math/binary.c) ---- */
 

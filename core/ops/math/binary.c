@@ -269,14 +269,6 @@ lop_status ops_many_shape(const lop_op_call *call, lop_error *err)
     return st == LOP_OK ? set_shape(call, err) : st;
 }
 
-lop_status ops_prelu_shape(const lop_op_call *call, lop_error *err)
-{
-    lop_status st = ops_pair_shape(call, err);
-    if (st == LOP_OK && !lop_shape_equal(&call->out[0].shape, &call->in[0]->shape))
-        st = lop_fail(err, LOP_E_SHAPE, "slope does not broadcast to the input");
-    return st;
-}
-
 /* ---- forward ---- */
 
 static bool is_real(lop_dtype type) { return type == LOP_F32 || type == LOP_F64; }
@@ -291,6 +283,41 @@ lop_status ops_pair_forward(const lop_op_call *call, lop_error *err)
 {
     (void)err;
     run_pair(call, call->in[0], call->in[1], pick(call, find(call)));
+    return LOP_OK;
+}
+
+/* ---- PRelu: before opset 7, a list of slopes belongs to the channels ---- */
+
+static lop_tensor slopes(const lop_op_call *call)
+{
+    lop_tensor slope = *call->in[1];
+    const lop_shape *x = &call->in[0]->shape;
+    if (call->opset < 7 && slope.shape.ndim == 1 && x->ndim > 1 && slope.shape.dim[0] == x->dim[1]) {
+        slope.shape = (lop_shape){x->ndim - 1, {x->dim[1]}};
+        for (int d = 1; d < slope.shape.ndim; d++) slope.shape.dim[d] = 1;
+    }
+    return slope;
+}
+
+lop_status ops_prelu_shape(const lop_op_call *call, lop_error *err)
+{
+    lop_status st = ops_need(call, 2, 2, err);
+    if (st == LOP_OK) st = check_types(call, find(call), err);
+    if (st != LOP_OK) return st;
+    const lop_tensor slope = slopes(call);
+    const lop_shape *x = &call->in[0]->shape;
+    lop_shape y;
+    st = ops_broadcast(x, &slope.shape, &y, err);
+    if (st == LOP_OK && !lop_shape_equal(&y, x))
+        st = lop_fail(err, LOP_E_SHAPE, "slope does not broadcast to the input");
+    return st == LOP_OK ? ops_set(call, 0, call->in[0]->type, x, err) : st;
+}
+
+lop_status ops_prelu_forward(const lop_op_call *call, lop_error *err)
+{
+    const lop_tensor slope = slopes(call);
+    (void)err;
+    run_pair(call, call->in[0], &slope, pick(call, find(call)));
     return LOP_OK;
 }
 

@@ -185,12 +185,53 @@ static bool by_attribute(const lop_op_call *call)
     return lop_node_attr(call->node, "min") || lop_node_attr(call->node, "max");
 }
 
+/* All types but float32, which goes to the kernel. */
+#define CLIP_TYPED(name, T, least, most)                                            \
+    static void name(const lop_op_call *call)                                       \
+    {                                                                               \
+        const T *x = call->in[0]->data;                                             \
+        T *y = call->out[0].data, low = least, high = most;                         \
+        const int64_t n = lop_tensor_size(call->in[0]);                             \
+        if (ops_has(call, 1)) low = *(const T *)call->in[1]->data;                  \
+        if (ops_has(call, 2)) high = *(const T *)call->in[2]->data;                 \
+        for (int64_t i = 0; i < n; i++) {                                           \
+            const T v = x[i] < low ? low : x[i];                                    \
+            y[i] = v > high ? high : v;                                             \
+        }                                                                           \
+    }
+CLIP_TYPED(clip_f64, double, -DBL_MAX, DBL_MAX)
+CLIP_TYPED(clip_i8, int8_t, INT8_MIN, INT8_MAX)
+CLIP_TYPED(clip_i16, int16_t, INT16_MIN, INT16_MAX)
+CLIP_TYPED(clip_i32, int32_t, INT32_MIN, INT32_MAX)
+CLIP_TYPED(clip_i64, int64_t, INT64_MIN, INT64_MAX)
+CLIP_TYPED(clip_u8, uint8_t, 0, UINT8_MAX)
+CLIP_TYPED(clip_u16, uint16_t, 0, UINT16_MAX)
+CLIP_TYPED(clip_u32, uint32_t, 0, UINT32_MAX)
+CLIP_TYPED(clip_u64, uint64_t, 0, UINT64_MAX)
+
+typedef void (*clip_typed)(const lop_op_call *call);
+static clip_typed clip_of(lop_dtype type)
+{
+    switch (type) {
+    case LOP_F64: return clip_f64;
+    case LOP_I8: return clip_i8;
+    case LOP_I16: return clip_i16;
+    case LOP_I32: return clip_i32;
+    case LOP_I64: return clip_i64;
+    case LOP_U8: return clip_u8;
+    case LOP_U16: return clip_u16;
+    case LOP_U32: return clip_u32;
+    case LOP_U64: return clip_u64;
+    default: return NULL;
+    }
+}
+
 lop_status ops_clip_shape(const lop_op_call *call, lop_error *err)
 {
     lop_status st = ops_need(call, 1, 3, err);
     if (st != LOP_OK) return st;
     const lop_dtype type = call->in[0]->type;
-    if (type != LOP_F32 && type != LOP_F64 && type != LOP_I32 && type != LOP_I64)
+    if (type != LOP_F32 && !clip_of(type))
         return lop_fail(err, LOP_E_UNSUPPORTED, "of %s is not built", lop_dtype_name(type));
     for (int i = 1; i < 3; i++) {
         if (!ops_has(call, i)) continue;
@@ -222,31 +263,14 @@ static void clip_range(void *context, int64_t begin, int64_t end)
     lop_map_act(LOP_ACT_CLIP, c->low, c->high, end - begin, c->x + begin, c->y + begin);
 }
 
-#define CLIP_TYPED(name, T, least, most)                                            \
-    static void name(const lop_op_call *call)                                       \
-    {                                                                               \
-        const T *x = call->in[0]->data;                                             \
-        T *y = call->out[0].data, low = least, high = most;                         \
-        const int64_t n = lop_tensor_size(call->in[0]);                             \
-        if (ops_has(call, 1)) low = *(const T *)call->in[1]->data;                  \
-        if (ops_has(call, 2)) high = *(const T *)call->in[2]->data;                 \
-        for (int64_t i = 0; i < n; i++) {                                           \
-            const T v = x[i] < low ? low : x[i];                                    \
-            y[i] = v > high ? high : v;                                             \
-        }                                                                           \
-    }
-CLIP_TYPED(clip_f64, double, -DBL_MAX, DBL_MAX)
-CLIP_TYPED(clip_i32, int32_t, INT32_MIN, INT32_MAX)
-CLIP_TYPED(clip_i64, int64_t, INT64_MIN, INT64_MAX)
-
 lop_status ops_clip_forward(const lop_op_call *call, lop_error *err)
 {
     const lop_dtype type = call->in[0]->type;
     clipping c = {.x = call->in[0]->data, .y = call->out[0].data};
-    if (type == LOP_F64) clip_f64(call);
-    if (type == LOP_I32) clip_i32(call);
-    if (type == LOP_I64) clip_i64(call);
-    if (type != LOP_F32) return LOP_OK;
+    if (type != LOP_F32) {
+        clip_of(type)(call);
+        return LOP_OK;
+    }
     lop_status st = lop_ops_clip_range(call, &c.low, &c.high, err);
     if (st == LOP_OK) ops_spread(call->team, lop_tensor_size(call->in[0]), ops_grain(1), clip_range, &c);
     return st;
