@@ -109,10 +109,10 @@ static void find_live(lop_lasso *l, bool unscaled)
     }
 }
 
-static lop_status standardise(lop_lasso *l, bool unscaled, lop_error *err)
+static lop_status standardise(lop_lasso *l, lop_error *err)
 {
-    find_live(l, unscaled);
     const int64_t m = l->count;
+    l->start = l->start > 0.0 ? l->start : 0.0;
     lop_status st = square(&l->live_gram, m, err);
     if (st == LOP_OK) st = vector(&l->live_cross, m, err);
     if (st != LOP_OK) return st;
@@ -140,7 +140,9 @@ lop_status lop_lasso_init(const lop_centred *const *q, const lop_tensor *const *
     if (st == LOP_OK) {
         double *response = out->response.data;
         for (int64_t i = 0; i < out->c; i++) response[i] += ((double *)out->gram.data)[i * out->c + i];
-        st = standardise(out, options && options->unscaled, err);
+        out->start = out->energy;
+        find_live(out, options && options->unscaled);
+        st = standardise(out, err);
     }
     if (st != LOP_OK) lop_lasso_clear(out);
     return st;
@@ -165,8 +167,74 @@ lop_status lop_lasso_from(const lop_tensor *gram, const lop_tensor *cross, doubl
         memcpy(out->cross.data, cross->data, lop_tensor_bytes(cross));
         for (int64_t i = 0; i < c; i++)
             ((double *)out->response.data)[i] = ((const double *)gram->data)[i * c + i];
-        st = standardise(out, options && options->unscaled, err);
+        out->start = out->energy;
+        find_live(out, options && options->unscaled);
+        st = standardise(out, err);
     }
+    if (st != LOP_OK) lop_lasso_clear(out);
+    return st;
+}
+
+/* ---- some channels stay ---- */
+
+/* A and b without what channel o explains, one step of a Cholesky factorisation; v (c) is workspace. A channel that the
+ * ones before it explain has nothing left to take away. */
+static void project_out(int64_t c, int64_t o, double own, double *A, double *b, double *start, double *v)
+{
+    const double pivot = A[o * c + o];
+    if (!(pivot > 1e-10 * own)) return;
+    for (int64_t j = 0; j < c; j++) v[j] = A[o * c + j] / sqrt(pivot);
+    const double along = b[o] / sqrt(pivot);
+    *start -= along * along;
+    for (int64_t i = 0; i < c; i++) {
+        b[i] -= v[i] * along;
+        lop_axpy(c, -v[i], v, A + i * c);
+    }
+}
+
+/* out's A, b and live channels from what is left of all's. */
+static void take_listed(const lop_lasso *all, const double *A, const double *b, const int64_t *channel, lop_lasso *out)
+{
+    double *to = out->gram.data, *cross = out->cross.data, *response = out->response.data, *scale = out->scale.data;
+    const double *whole = all->gram.data, *energy = all->response.data, *scales = all->scale.data;
+    for (int64_t i = 0; i < out->c; i++) {
+        const int64_t k = channel[i];
+        cross[i] = b[k];
+        response[i] = energy[k];
+        for (int64_t j = 0; j < out->c; j++) to[i * out->c + j] = A[k * all->c + channel[j]];
+        scale[i] = A[k * all->c + k] > 1e-10 * whole[k * all->c + k] ? scales[k] : 0.0;
+        if (scale[i] > 0.0) out->live[out->count++] = i;
+    }
+}
+
+lop_status lop_lasso_given(const lop_lasso *all, const int64_t *channel, int64_t count, lop_lasso *out, lop_error *err)
+{
+    const int64_t c = all->c;
+    const lop_lasso_options o = {.nonnegative = all->nonnegative};
+    *out = (lop_lasso){0};
+    for (int64_t i = 0; i < count; i++)
+        if (channel[i] < 0 || channel[i] >= c || (i > 0 && channel[i] <= channel[i - 1]))
+            return lop_fail(err, LOP_E_ARG, "channel #%" PRId64 " stands out of order or of 0 to %" PRId64, channel[i],
+                            c - 1);
+    if (count < 1) return lop_fail(err, LOP_E_ARG, "no channel is left to choose from");
+    double *A = lop_array(c, (size_t)c * sizeof *A, err), *b = lop_array(2 * c, sizeof *b, err);
+    lop_status st = A && b ? begin(out, count, &o, err) : LOP_E_MEMORY;
+    if (st == LOP_OK) {
+        out->rows = all->rows;
+        out->energy = all->energy;
+        out->start = all->start;
+        memcpy(A, all->gram.data, (size_t)(c * c) * sizeof *A);
+        memcpy(b, all->cross.data, (size_t)c * sizeof *b);
+        for (int64_t i = 0, next = 0; i < c; i++) {
+            if (next < count && channel[next] == i) next++;
+            else if (((const double *)all->scale.data)[i] > 0.0)
+                project_out(c, i, ((const double *)all->gram.data)[i * c + i], A, b, &out->start, b + c);
+        }
+        take_listed(all, A, b, channel, out);
+        st = standardise(out, err);
+    }
+    lop_free(A);
+    lop_free(b);
     if (st != LOP_OK) lop_lasso_clear(out);
     return st;
 }
@@ -184,7 +252,7 @@ double lop_lasso_top(const lop_lasso *l)
 double lop_lasso_error(const lop_lasso *l, const double *beta)
 {
     const double *A = l->gram.data, *b = l->cross.data;
-    double sum = l->energy;
+    double sum = l->start;
     for (int64_t i = 0; i < l->c; i++)
         if (beta[i] != 0.0) sum += beta[i] * (lop_dot(l->c, A + i * l->c, beta) - 2.0 * b[i]);
     return l->energy > 0.0 ? sum / l->energy : 0.0;

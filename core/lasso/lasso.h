@@ -32,12 +32,14 @@ typedef struct {
 typedef struct {                /* read only once made */
     int64_t c;
     double rows, energy;        /* N, sum sc; of several consumers 1 and their number */
+    double start;               /* the error at beta = 0: energy, less what channels free of the penalty explain */
     lop_tensor gram, cross;     /* A (c, c), b (c), float64, in the units of the weights given */
     lop_tensor response;        /* (c): the uncentred energy of Z_i, summed over rows */
     lop_tensor scale;           /* (c): sqrt(A_ii / N); 1 if unscaled; 0: the channel is dead */
     int64_t *live, count;       /* the channels that are not dead, ascending */
     lop_tensor live_gram, live_cross;   /* A_ij / (scale_i scale_j), b_i / scale_i of the live ones */
     bool nonnegative;
+    const lop_progress *progress;       /* may be set once made; asked before each lambda of lop_lasso_width */
 } lop_lasso;
 
 /* The problem of `consumers` >= 1 consumers with sums q[k] and filters weight[k] (n_k, c, ...), float32 or float64, one
@@ -48,9 +50,14 @@ lop_status lop_lasso_init(const lop_centred *const *q, const lop_tensor *const *
 /* The same from A (c, c) and b (c) themselves, float64; energy = |Y|^2, rows = N. response is A's diagonal. */
 lop_status lop_lasso_from(const lop_tensor *gram, const lop_tensor *cross, double energy, double rows,
                           const lop_lasso_options *options, lop_lasso *out, lop_error *err);
+/* The problem of the `count` channels listed, ascending, numbered 0 .. count - 1, where all others stay: their beta is
+ * free of the penalty and takes, for every beta of these, its least-squares value (Frisch and Waugh, Econometrica 1(4),
+ * 1933: the others are projected out of A and b). A channel that the others explain is dead. Penalised, the others
+ * would shrink for nothing, as they are kept in any case. Units and errors are those of `all`. ARG, MEMORY. */
+lop_status lop_lasso_given(const lop_lasso *all, const int64_t *channel, int64_t count, lop_lasso *out, lop_error *err);
 void lop_lasso_clear(lop_lasso *l);
 double lop_lasso_top(const lop_lasso *l);       /* the lambda from which on beta is 0 */
-/* Relative error (energy - 2 b' beta + beta' A beta) / energy of beta (c), in the weights' units. */
+/* Relative error (start - 2 b' beta + beta' A beta) / energy of beta (c), in the weights' units. */
 double lop_lasso_error(const lop_lasso *l, const double *beta);
 /* One step of a schedule: beta (c, float64, in the weights' units) is where to start and the result; *active counts
  * what is not 0. Errors as lop_lasso_solve. */
@@ -67,7 +74,7 @@ typedef struct {
 /* Exactly `width` channels, 1 to c, from the path: lambda falls from lop_lasso_top by a fixed factor, each step warm
  * from the last; where the number active jumps over width, lambda is bisected. Where no lambda has width channels
  * (ties, dead channels), the next smaller support is filled up by the largest |b_i - (A beta)_i|, scaled, lowest number
- * first among equals, dead channels last. */
+ * first among equals, dead channels last. ARG, MEMORY, INTERRUPTED. */
 lop_status lop_lasso_width(const lop_lasso *l, int64_t width, lop_lasso_choice *out, lop_error *err);
 /* The same fill applied to a beta (c) found otherwise, by a schedule: beta's support, cut to its `width` largest
  * standardised |beta_i|, or filled up to width. */

@@ -51,12 +51,13 @@ static void accept(walk *w)
 }
 
 /* Down the grid until at least `width` are active, then between the last two points. Leaves `here` with at most width
- * active, exactly width if some lambda has that many. */
-static void descend_to(walk *w, int64_t width)
+ * active, exactly width if some lambda has that many. The number of steps is not known before. */
+static lop_status descend_to(walk *w, int64_t width, lop_error *err)
 {
     const double floor = w->here.t * FLOOR;
     double below = 0.0;         /* a t that has more than width active */
     while (w->here.active < width && w->here.t * STEP > floor) {
+        if (lop_progress_step(w->l->progress, "lasso", w->here.active, width, err) != LOP_OK) return LOP_E_INTERRUPTED;
         try_at(w, w->here.t * STEP);
         if (w->low.active > width) {
             below = w->low.t;
@@ -67,10 +68,12 @@ static void descend_to(walk *w, int64_t width)
     while (below > 0.0 && w->here.active < width && below < w->here.t * (1.0 - CLOSE)) {
         const double t = sqrt(below * w->here.t);
         if (!(t > below && t < w->here.t)) break;
+        if (lop_progress_step(w->l->progress, "lasso", w->here.active, width, err) != LOP_OK) return LOP_E_INTERRUPTED;
         try_at(w, t);
         if (w->low.active > width) below = t;
         else accept(w);
     }
+    return LOP_OK;
 }
 
 /* ---- from a point to a choice ---- */
@@ -148,8 +151,8 @@ lop_status lop_lasso_width(const lop_lasso *l, int64_t width, lop_lasso_choice *
     lop_status st = check_width(l, width, err);
     if (st == LOP_OK) st = walk_init(&w, l, err);
     if (st != LOP_OK) return st;
-    if (l->count > 0) descend_to(&w, width < l->count ? width : l->count);
-    st = choose(l, &w.here, width, out, err);
+    if (l->count > 0) st = descend_to(&w, width < l->count ? width : l->count, err);
+    if (st == LOP_OK) st = choose(l, &w.here, width, out, err);
     walk_clear(&w);
     return st;
 }

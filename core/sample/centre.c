@@ -16,6 +16,7 @@ void lop_centred_clear(lop_centred *q)
     lop_tensor_clear(&q->energy);
     lop_tensor_clear(&q->mean_x);
     lop_tensor_clear(&q->mean_y);
+    lop_tensor_clear(&q->nonzero);
 }
 
 /* Gc = G - N m_x m_x^T, Bc = B - N m_x m_y^T, sc = s - N m_y^2; the means are the sums that the constant 1 gathered. */
@@ -32,6 +33,8 @@ static void centre(lop_stats *s, lop_centred *q)
         if (Gc[i * p + i] < 0.0) Gc[i * p + i] = 0.0;   /* a constant's rounding */
     }
     for (int64_t j = 0; j < n; j++) sc[j] = fmax(0.0, s->energy[j] - N * (my[j] * my[j]));
+    double *share = q->nonzero.data;
+    for (int64_t i = 0; i < p; i++) share[i / s->taps] += s->nonzero[i] / (N * (double)s->taps);
 }
 
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err)
@@ -43,6 +46,7 @@ lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err)
     if (st == LOP_OK) st = matrix(&q.energy, s->n, 0, err);
     if (st == LOP_OK) st = matrix(&q.mean_x, s->p, 0, err);
     if (st == LOP_OK) st = matrix(&q.mean_y, s->n, 0, err);
+    if (st == LOP_OK) st = matrix(&q.nonzero, s->c, 0, err);
     if (st == LOP_OK) centre(s, &q);
     else lop_centred_clear(&q);
     if (st == LOP_OK) *out = q;
@@ -51,19 +55,39 @@ lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err)
 
 /* ---- the file ---- */
 
-lop_status lop_stats_save(lop_stats *s, const char *path, lop_error *err)
+enum { ENTRIES = 6 };
+static const char *const own_names[ENTRIES] = {"gram", "cross", "energy", "nonzero", "rows", "size"};
+
+static bool is_own(const char *name)
 {
+    for (int k = 0; k < ENTRIES; k++)
+        if (strcmp(name, own_names[k]) == 0) return true;
+    return false;
+}
+
+lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err)
+{
+    const int64_t others = more ? more->count : 0;
     lop_stats_gram(s);
     int64_t size[3] = {s->c, s->taps, s->n};
-    char names[5][8] = {"gram", "cross", "energy", "rows", "size"};
-    lop_npz_entry entry[5] = {
-        {names[0], {LOP_F64, {2, {s->p + 1, s->p + 1}}, s->gram, NULL}},
-        {names[1], {LOP_F64, {2, {s->p + 1, s->n}}, s->cross, NULL}},
-        {names[2], {LOP_F64, {1, {s->n}}, s->energy, NULL}},
-        {names[3], {LOP_F64, {1, {1}}, &s->rows, NULL}},
-        {names[4], {LOP_I64, {1, {3}}, size, NULL}}};
-    const lop_npz z = {entry, 5};
-    return lop_npz_save(path, &z, false, err);
+    char names[ENTRIES][8];
+    const lop_tensor own[ENTRIES] = {
+        {LOP_F64, {2, {s->p + 1, s->p + 1}}, s->gram, NULL}, {LOP_F64, {2, {s->p + 1, s->n}}, s->cross, NULL},
+        {LOP_F64, {1, {s->n}}, s->energy, NULL},             {LOP_F64, {1, {s->p}}, s->nonzero, NULL},
+        {LOP_F64, {1, {1}}, &s->rows, NULL},                 {LOP_I64, {1, {3}}, size, NULL}};
+    lop_npz_entry *entry = lop_array(ENTRIES + others, sizeof *entry, err);
+    if (!entry) return LOP_E_MEMORY;
+    lop_status st = LOP_OK;
+    for (int k = 0; k < ENTRIES; k++) entry[k] = (lop_npz_entry){strcpy(names[k], own_names[k]), own[k]};
+    for (int64_t k = 0; st == LOP_OK && k < others; k++) {
+        entry[ENTRIES + k] = more->entry[k];
+        if (is_own(more->entry[k].name))
+            st = lop_fail(err, LOP_E_ARG, "array '%s' is one of the statistics' own", more->entry[k].name);
+    }
+    const lop_npz z = {entry, ENTRIES + others};
+    if (st == LOP_OK) st = lop_npz_save(path, &z, false, err);
+    lop_free(entry);
+    return st;
 }
 
 static const lop_tensor *entry_of(const lop_npz *z, const char *name, lop_dtype type, lop_shape shape, lop_error *err)
@@ -96,6 +120,7 @@ static lop_status fill(const lop_npz *z, lop_stats *s, lop_error *err)
     if (st == LOP_OK) st = take(z, "gram", (lop_shape){2, {s->p + 1, s->p + 1}}, s->gram, err);
     if (st == LOP_OK) st = take(z, "cross", (lop_shape){2, {s->p + 1, s->n}}, s->cross, err);
     if (st == LOP_OK) st = take(z, "energy", (lop_shape){1, {s->n}}, s->energy, err);
+    if (st == LOP_OK) st = take(z, "nonzero", (lop_shape){1, {s->p}}, s->nonzero, err);
     if (st == LOP_OK && (s->rows < 0.0 || s->gram[(s->p + 1) * (s->p + 1) - 1] != s->rows))
         st = lop_fail(err, LOP_E_FORMAT, "rows is %g and the last entry of gram %g: equal and not negative expected",
                       s->rows, s->gram[(s->p + 1) * (s->p + 1) - 1]);
@@ -103,10 +128,25 @@ static lop_status fill(const lop_npz *z, lop_stats *s, lop_error *err)
     return st;
 }
 
-lop_status lop_stats_load(const char *path, lop_stats **out, lop_error *err)
+/* Leaves what is not the statistics' own, in its order. */
+static void drop_own(lop_npz *z)
+{
+    int64_t left = 0;
+    for (int64_t k = 0; k < z->count; k++) {
+        lop_npz_entry *e = &z->entry[k];
+        if (is_own(e->name)) {
+            lop_free(e->name);
+            lop_tensor_clear(&e->tensor);
+        } else z->entry[left++] = *e;
+    }
+    z->count = left;
+}
+
+lop_status lop_stats_load(const char *path, lop_stats **out, lop_npz *more, lop_error *err)
 {
     lop_npz z = {0};
     *out = NULL;
+    if (more) *more = (lop_npz){0};
     lop_status st = lop_npz_load(path, &z, err);
     if (st != LOP_OK) return st;
     const lop_tensor *size = entry_of(&z, "size", LOP_I64, (lop_shape){1, {3}}, err);
@@ -122,7 +162,10 @@ lop_status lop_stats_load(const char *path, lop_stats **out, lop_error *err)
     } else if (d) lop_fail(err, LOP_E_FORMAT, "size holds %" PRId64 ", %" PRId64 ", %" PRId64
                            ": channels, taps, filters expected", d[0], d[1], d[2]);
     if (st == LOP_OK) st = fill(&z, s, err);
-    lop_npz_clear(&z);
+    if (st == LOP_OK && more) {
+        drop_own(&z);
+        *more = z;
+    } else lop_npz_clear(&z);
     if (st == LOP_OK) *out = s;
     else {
         lop_stats_free(s);

@@ -1,6 +1,7 @@
 /* core/sample/sample.h - rows (patches and targets) drawn from activations, and the sums that everything else is
  * computed from. The method's page 2: with x = (patch, 1) and y per row,
- *     G += x x^T    B += x y^T    s_j += y_j^2,   float64, exact products of float32. */
+ *     G += x x^T    B += x y^T    s_j += y_j^2,   float64, exact products of float32;
+ * and how often each entry of x was not 0, for what counts zeros (APoZ). */
 #ifndef LOP_SAMPLE_SAMPLE_H
 #define LOP_SAMPLE_SAMPLE_H
 #include "tensor/tensor.h"
@@ -22,12 +23,15 @@ lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err)
 const double *lop_stats_gram(lop_stats *s);             /* completes the lower triangle on first use after an add */
 const double *lop_stats_cross(const lop_stats *s);
 const double *lop_stats_energy(const lop_stats *s);
-/* Atomic file (an .npz with arrays gram, cross, energy, rows, size) and back. */
-lop_status lop_stats_save(lop_stats *s, const char *path, lop_error *err);
-lop_status lop_stats_load(const char *path, lop_stats **out, lop_error *err);
+const double *lop_stats_nonzero(const lop_stats *s);    /* (p): rows in which the entry was not 0 */
+/* Atomic file (an .npz with arrays gram, cross, energy, nonzero, rows, size) and back. more (may be NULL): further arrays,
+ * of other names, that are written beside them; on the way back, cleared and filled with what else the file holds. */
+lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err);
+lop_status lop_stats_load(const char *path, lop_stats **out, lop_npz *more, lop_error *err);
 
-/* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n); N = rows. */
-typedef struct { int64_t c, taps, n; double rows; lop_tensor gram, cross, energy, mean_x, mean_y; } lop_centred;
+/* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n); N = rows; nonzero (c): the
+ * share of a channel's entries that were not 0. */
+typedef struct { int64_t c, taps, n; double rows; lop_tensor gram, cross, energy, mean_x, mean_y, nonzero; } lop_centred;
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err);
 void lop_centred_clear(lop_centred *q);
 

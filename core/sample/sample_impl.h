@@ -10,6 +10,7 @@ struct lop_stats {
     int64_t c, taps, n, p;              /* p = c taps */
     double rows;
     double *gram, *cross, *energy;      /* ((p + 1), (p + 1)), ((p + 1), n), (n) */
+    double *nonzero;                    /* (p) */
     double *block;                      /* rows as float64: LOP_STATS_BLOCK x (p + n), from the first add on */
     bool half;                          /* only the upper triangle of gram is valid */
 };

@@ -21,7 +21,8 @@ lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lo
     s->gram = lop_array(p + 1, (size_t)(p + 1) * sizeof(double), err);
     if (s->gram) s->cross = lop_array(p + 1, (size_t)n * sizeof(double), err);
     if (s->cross) s->energy = lop_array(n, sizeof(double), err);
-    if (!s->energy) {
+    if (s->energy) s->nonzero = lop_array(p, sizeof(double), err);
+    if (!s->nonzero) {
         lop_stats_free(s);
         return LOP_E_MEMORY;
     }
@@ -35,6 +36,7 @@ void lop_stats_free(lop_stats *s)
     lop_free(s->gram);
     lop_free(s->cross);
     lop_free(s->energy);
+    lop_free(s->nonzero);
     lop_free(s->block);
     lop_free(s);
 }
@@ -45,6 +47,7 @@ int64_t lop_stats_filters(const lop_stats *s) { return s->n; }
 double lop_stats_rows(const lop_stats *s) { return s->rows; }
 const double *lop_stats_cross(const lop_stats *s) { return s->cross; }
 const double *lop_stats_energy(const lop_stats *s) { return s->energy; }
+const double *lop_stats_nonzero(const lop_stats *s) { return s->nonzero; }
 
 const double *lop_stats_gram(lop_stats *s)
 {
@@ -121,8 +124,11 @@ static void gram_tile(const adding *a, int64_t ti, int64_t tj)
         return;
     }
     lop_syrk(true, high, a->rows, 1.0, a->X + i, p, 1.0, G, m, NULL);
-    for (int64_t r = 0; r < a->rows; r++)      /* the column of the constant 1 */
-        for (int64_t k = i; k < i + high; k++) a->s->gram[k * m + p] += a->X[r * p + k];
+    for (int64_t r = 0; r < a->rows; r++)
+        for (int64_t k = i; k < i + high; k++) {
+            a->s->gram[k * m + p] += a->X[r * p + k];           /* the column of the constant 1 */
+            a->s->nonzero[k] += a->X[r * p + k] != 0.0;
+        }
 }
 
 static void cross_tile(const adding *a, int64_t ti, int64_t tj)
@@ -187,6 +193,7 @@ lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err)
         for (int64_t j = i; j < m; j++) s->gram[i * m + j] += other->gram[i * m + j];
     for (int64_t i = 0; i < m * s->n; i++) s->cross[i] += other->cross[i];
     for (int64_t i = 0; i < s->n; i++) s->energy[i] += other->energy[i];
+    for (int64_t i = 0; i < s->p; i++) s->nonzero[i] += other->nonzero[i];
     s->rows += other->rows;
     s->half = true;
     return LOP_OK;

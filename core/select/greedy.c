@@ -28,7 +28,7 @@ typedef struct {
     lop_consumer *consumer;
     table *t;
     int64_t *channel;           /* (m) at each place */
-    bool *gone, worn;
+    bool *gone, *aside, worn;   /* aside (m): not to be looked at in this step */
     double *value;              /* (m) change of the total error per cost */
 } greedy;
 
@@ -42,6 +42,7 @@ static void greedy_clear(greedy *g)
     lop_free(g->t);
     lop_free(g->channel);
     lop_free(g->gone);
+    lop_free(g->aside);
     lop_free(g->value);
     lop_consumers_free(g->consumer, g->consumers);
 }
@@ -70,8 +71,9 @@ static lop_status greedy_init(greedy *g, const lop_select_input *in, bool forwar
     g->t = lop_array(g->consumers, sizeof *g->t, err);
     g->channel = lop_array(g->c, sizeof *g->channel, err);
     g->gone = lop_array(g->c, sizeof *g->gone, err);
+    g->aside = lop_array(g->c, sizeof *g->aside, err);
     g->value = lop_array(g->c, sizeof *g->value, err);
-    if (!g->t || !g->channel || !g->gone || !g->value) return LOP_E_MEMORY;
+    if (!g->t || !g->channel || !g->gone || !g->aside || !g->value) return LOP_E_MEMORY;
     for (int64_t i = 0; i < g->c; i++) g->channel[i] = i;
     for (int64_t k = 0; st == LOP_OK && k < g->consumers; k++) st = table_init(&g->t[k], &g->consumer[k], err);
     return st;
@@ -204,15 +206,26 @@ static double error_now(const greedy *g)
     return fmax(total, 0.0);
 }
 
+/* What stays goes last in elimination and comes first in forward selection. */
+static void set_aside(greedy *g)
+{
+    bool first = false;
+    for (int64_t i = 0; i < g->m; i++)
+        first = first || (!g->gone[i] && (!g->in->stay || g->in->stay[g->channel[i]] == g->forward));
+    for (int64_t i = 0; i < g->m; i++)
+        g->aside[i] = g->gone[i] || (first && g->in->stay && g->in->stay[g->channel[i]] != g->forward);
+}
+
 static int64_t next_place(greedy *g, const int64_t *forced, int64_t step)
 {
+    set_aside(g);
     for (int64_t i = 0; i < g->m; i++) {
         if (forced && g->channel[i] == forced[step]) return i;
-        if (forced || g->gone[i]) continue;
+        if (forced || g->aside[i]) continue;
         g->value[i] = change(g, i) / (g->in->cost ? g->in->cost[g->channel[i]] : 1.0);
         if (g->forward) g->value[i] = -g->value[i];
     }
-    return forced ? -1 : lop_select_least(g->m, g->value, g->gone);
+    return forced ? -1 : lop_select_least(g->m, g->value, g->aside);
 }
 
 static lop_status eliminate(greedy *g, const int64_t *forced, int64_t width, int64_t *order, double *error,

@@ -7,9 +7,10 @@
 
 static const struct { const char *name; lop_select_method method; } names[] = {
     {"elimination", LOP_SELECT_ELIMINATION}, {"forward", LOP_SELECT_FORWARD}, {"lasso", LOP_SELECT_LASSO},
+    {"lasso-alternating", LOP_SELECT_ALTERNATING},
     {"thinet", LOP_SELECT_THINET}, {"response", LOP_SELECT_RESPONSE}, {"l1", LOP_SELECT_L1}, {"l2", LOP_SELECT_L2},
-    {"fpgm", LOP_SELECT_FPGM}, {"first", LOP_SELECT_FIRST}, {"random", LOP_SELECT_RANDOM}, {"score", LOP_SELECT_SCORE},
-    {"bn-scale", LOP_SELECT_SCORE}, {"apoz", LOP_SELECT_SCORE}};
+    {"apoz", LOP_SELECT_APOZ}, {"fpgm", LOP_SELECT_FPGM}, {"first", LOP_SELECT_FIRST}, {"random", LOP_SELECT_RANDOM},
+    {"score", LOP_SELECT_SCORE}, {"bn-scale", LOP_SELECT_SCORE}};
 
 lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_error *err)
 {
@@ -19,8 +20,8 @@ lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_er
             return LOP_OK;
         }
     return lop_fail(err, LOP_E_ARG,
-                    "no selection is called '%s': elimination, forward, lasso, thinet, response, l1, l2, "
-                    "fpgm, first, random, score, bn-scale or apoz expected",
+                    "no selection is called '%s': elimination, forward, lasso, lasso-alternating, thinet, response, "
+                    "l1, l2, apoz, fpgm, first, random, score or bn-scale expected",
                     name);
 }
 
@@ -114,13 +115,21 @@ static lop_status score_responses(const lop_select_input *in, double *score, lop
     return st;
 }
 
+static double nonzero_share(const lop_select_input *in, int64_t channel)
+{
+    double sum = 0.0;
+    for (int64_t k = 0; k < in->consumers; k++) sum += ((const double *)in->centred[k]->nonzero.data)[channel];
+    return sum / (double)in->consumers;
+}
+
 /* ---- orders of removal ---- */
 
-typedef struct { double score; int64_t channel; } ranked;
+typedef struct { bool stays; double score; int64_t channel; } ranked;
 
 static int by_score(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
+    if (x->stays != y->stays) return x->stays ? 1 : -1;
     if (x->score != y->score) return x->score < y->score ? -1 : 1;
     return x->channel > y->channel ? -1 : 1;            /* of equals the lowest number is kept */
 }
@@ -140,8 +149,9 @@ static lop_status order_by_score(const lop_select_input *in, lop_select_method m
         if (method == LOP_SELECT_FIRST) score[i] = -(double)i;
         if (method == LOP_SELECT_RANDOM) score[i] = lop_random_unit(in->seed, LOP_STREAM_SUBSET, (uint64_t)i);
         if (method == LOP_SELECT_SCORE) score[i] = in->score[i];
+        if (method == LOP_SELECT_APOZ) score[i] = nonzero_share(in, i);
         if (!isfinite(score[i])) st = lop_fail(err, LOP_E_NUMERIC, "score of channel #%" PRId64 " is %g", i, score[i]);
-        list[i] = (ranked){score[i], i};
+        list[i] = (ranked){in->stay && in->stay[i], score[i], i};
     }
     if (st == LOP_OK) qsort(list, (size_t)c, sizeof *list, by_score);
     for (int64_t i = 0; st == LOP_OK && i < c; i++) order[i] = list[i].channel;
@@ -160,8 +170,14 @@ static lop_status order_by_thinet(const lop_select_input *in, int64_t *order, lo
     bool *gone = lop_array(l.c, sizeof *gone, err);
     if (!grows || !gone) st = LOP_E_MEMORY;
     const double *A = l.gram.data;
-    for (int64_t i = 0; st == LOP_OK && i < l.c; i++) grows[i] = A[i * l.c + i];
+    int64_t may_go = 0;
+    for (int64_t i = 0; st == LOP_OK && i < l.c; i++) {
+        grows[i] = A[i * l.c + i];
+        gone[i] = in->stay && in->stay[i];
+        may_go += !gone[i];
+    }
     for (int64_t step = 0; st == LOP_OK && step < l.c; step++) {
+        for (int64_t i = 0; step == may_go && i < l.c; i++) gone[i] = !gone[i] || !in->stay || !in->stay[i];
         const int64_t drop = lop_select_least(l.c, grows, gone);
         order[step] = drop;
         gone[drop] = true;
@@ -233,19 +249,54 @@ static lop_status complete(int64_t *order, int64_t c, int64_t removed, lop_error
     return LOP_OK;
 }
 
+/* The channels that a method may choose, ascending: those that do not stay. */
+static int64_t may_be_chosen(const lop_select_input *in, int64_t *list)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < in->centred[0]->c; i++)
+        if (!in->stay || !in->stay[i]) list[count++] = i;
+    return count;
+}
+
+/* width channels of `free` ones that list names, and all that stay. */
+static lop_status choose_beside(const lop_select_input *in, const lop_lasso *all, const int64_t *list, int64_t free,
+                                int64_t width, lop_choice *out, lop_error *err)
+{
+    lop_lasso l;
+    lop_lasso_choice choice = {0};
+    const int64_t rest = width - (all->c - free);
+    bool *kept = lop_array(all->c, sizeof *kept, err);
+    out->channel = lop_array(width, sizeof *out->channel, err);
+    if (!kept || !out->channel) {
+        lop_free(kept);
+        return LOP_E_MEMORY;
+    }
+    out->lambda = NAN;
+    lop_status st = rest > 0 ? lop_lasso_given(all, list, free, &l, err) : LOP_OK;
+    if (st == LOP_OK && rest > 0) {
+        l.progress = in->progress;
+        st = lop_lasso_width(&l, rest, &choice, err);
+        if (st == LOP_OK) out->lambda = choice.lambda;
+        lop_lasso_clear(&l);
+    }
+    for (int64_t i = 0; st == LOP_OK && i < choice.count; i++) kept[list[choice.channel[i]]] = true;
+    for (int64_t i = 0; st == LOP_OK && i < all->c; i++)
+        if (kept[i] || (in->stay && in->stay[i])) out->channel[out->count++] = i;
+    lop_lasso_choice_clear(&choice);
+    lop_free(kept);
+    return st;
+}
+
 static lop_status choose_lasso(const lop_select_input *in, int64_t width, lop_choice *out, lop_error *err)
 {
     const lop_lasso_options o = {.nonnegative = in->nonnegative};
     lop_lasso l;
-    lop_lasso_choice choice = {0};
     lop_status st = lop_lasso_init(in->centred, in->weight, in->consumers, &o, &l, err);
     if (st != LOP_OK) return st;
-    st = lop_lasso_width(&l, width, &choice, err);
-    if (st == LOP_OK) {
-        *out = (lop_choice){choice.channel, choice.count, NAN, choice.lambda};
-        choice.channel = NULL;
-    }
-    lop_lasso_choice_clear(&choice);
+    int64_t *list = lop_array(l.c, sizeof *list, err);
+    st = list ? choose_beside(in, &l, list, may_be_chosen(in, list), width, out, err) : LOP_E_MEMORY;
+    out->error = NAN;
+    lop_free(list);
     lop_lasso_clear(&l);
     return st;
 }
@@ -259,7 +310,14 @@ lop_status lop_select(const lop_select_input *in, lop_select_method method, int6
     const int64_t c = in->centred[0]->c;
     if (width < 1 || width > c)
         return lop_fail(err, LOP_E_ARG, "width = %" PRId64 ": 1 to %" PRId64 " expected", width, c);
-    if (method == LOP_SELECT_LASSO) return choose_lasso(in, width, out, err);
+    for (int64_t i = 0, stay = 0; in->stay && i < c; i++)
+        if (in->stay[i] && ++stay > width)
+            return lop_fail(err, LOP_E_ARG, "width = %" PRId64 ": more channels than that are to stay", width);
+    if (method == LOP_SELECT_LASSO || method == LOP_SELECT_ALTERNATING) {
+        st = method == LOP_SELECT_LASSO ? choose_lasso(in, width, out, err) : lop_alternate(in, width, out, err);
+        if (st != LOP_OK) lop_choice_clear(out);
+        return st;
+    }
     int64_t *order = lop_array(c, sizeof *order, err);
     double *error = lop_array(c + 1, sizeof *error, err);
     st = order && error ? order_of(in, method, width, order, error, err) : LOP_E_MEMORY;
@@ -279,7 +337,7 @@ lop_status lop_select_curve(const lop_select_input *in, lop_select_method method
     *out = (lop_curve){0};
     lop_status st = check(in, method, err);
     if (st != LOP_OK) return st;
-    if (method == LOP_SELECT_LASSO)
+    if (method == LOP_SELECT_LASSO || method == LOP_SELECT_ALTERNATING)
         return lop_fail(err, LOP_E_ARG,
                         "the LASSO's sets of channels are not nested: choose each width, or take another method");
     out->c = in->centred[0]->c;

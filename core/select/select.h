@@ -8,18 +8,20 @@
 typedef enum {
     LOP_SELECT_ELIMINATION,     /* backward: drop the channel whose loss raises the error least, again and again */
     LOP_SELECT_FORWARD,         /* add the channel that lowers the error most, again and again */
-    LOP_SELECT_LASSO,           /* lop_lasso_width: He et al., ICCV 2017 */
+    LOP_SELECT_LASSO,           /* lop_lasso_width: He et al., ICCV 2017, the LASSO once */
+    LOP_SELECT_ALTERNATING,     /* the paper's own loop, see lop_alternation */
     LOP_SELECT_THINET,          /* greedy on the error with weights as they are: Luo et al., ICCV 2017 */
     LOP_SELECT_RESPONSE,        /* keep the largest energy of Z_i = X_i W_i^T, uncentred */
     LOP_SELECT_L1,              /* keep the largest norms of the producer's filters: Li et al., ICLR 2017 */
     LOP_SELECT_L2,
+    LOP_SELECT_APOZ,            /* keep what is zero least often: Hu et al., "Network Trimming", 2016 */
     LOP_SELECT_FPGM,            /* drop filters nearest to the geometric median: He et al., CVPR 2019 */
     LOP_SELECT_FIRST,           /* keep the first */
     LOP_SELECT_RANDOM,          /* keep at random: one draw a channel, so that smaller widths are subsets */
-    LOP_SELECT_SCORE            /* keep the largest of `score`: BN scales, 1 - APoZ, anything */
+    LOP_SELECT_SCORE            /* keep the largest of `score`: BN scales, anything */
 } lop_select_method;
-/* "elimination", "forward", "lasso", "thinet", "response", "l1", "l2", "fpgm", "first", "random", "score", and for the
- * latter also "bn-scale" and "apoz". ARG lists them. */
+/* "elimination", "forward", "lasso", "lasso-alternating", "thinet", "response", "l1", "l2", "apoz", "fpgm", "first",
+ * "random", "score", and for the latter also "bn-scale". ARG lists them. */
 lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_error *err);
 const char *lop_select_method_name(lop_select_method method);
 
@@ -32,19 +34,21 @@ typedef struct {                /* borrowed */
     uint64_t seed;              /* of RANDOM */
     const lop_tensor *producer; /* (c, ...): the filters that make the channels, for L1, L2, FPGM; NULL: consumers' */
     const double *score;        /* (c), for SCORE */
-    bool nonnegative;           /* LASSO: beta >= 0 */
+    const bool *stay;           /* (c): kept whatever happens, and counted in every width; NULL: none. What the method
+                                 * chooses, it chooses given these: their weights are free */
+    bool nonnegative;           /* LASSO, ALTERNATING: beta >= 0 */
     const lop_progress *progress;       /* may be NULL */
 } lop_select_input;
 
 typedef struct {
     int64_t *channel, count;    /* kept, ascending */
     double error;               /* relative least-squares error, mean over consumers; NaN where the method has none */
-    double lambda;              /* LASSO's, or NaN */
+    double lambda;              /* LASSO's and ALTERNATING's, or NaN */
 } lop_choice;
 void lop_choice_clear(lop_choice *choice);
 
 /* Exactly `width` channels, 1 to c. ARG, SHAPE, MEMORY, INTERRUPTED; NUMERIC: the kept Gram is singular at this ridge
- * (only elimination solves with it; raise ridge). On error out is empty. Equal scores: the lowest number is kept, or,
+ * (elimination and the alternation solve with it; raise ridge). On error out is empty. Equal scores: the lowest number is kept, or,
  * in elimination, ThiNet and forward, taken first. Dead channels go first in elimination and last in the others that
  * look at data. */
 lop_status lop_select(const lop_select_input *in, lop_select_method method, int64_t width, lop_choice *out,
@@ -55,7 +59,7 @@ typedef struct {
     int64_t *order;             /* (c) channels in the order of removal: width w keeps order[c - w ..] */
     double *error;              /* (c + 1): error[w], relative, of that set's least squares; mean over consumers */
 } lop_curve;
-/* The error for every width of a nested method (not of LASSO: ARG), by one elimination in the method's order. Exact at
+/* The error for every width of a nested method (not of LASSO and ALTERNATING: ARG), by one elimination in the method's order. Exact at
  * ridge 0; else the error of the ridge's weights. */
 lop_status lop_select_curve(const lop_select_input *in, lop_select_method method, lop_curve *out, lop_error *err);
 void lop_curve_clear(lop_curve *curve);
@@ -64,4 +68,26 @@ void lop_curve_clear(lop_curve *curve);
  * most, while the (penalised) error falls, at most count times. *swaps: how many (may be NULL). choice->error becomes
  * NaN if any. Costs are not looked at. */
 lop_status lop_select_swap(const lop_select_input *in, lop_choice *choice, int64_t *swaps, lop_error *err);
+
+/* ---- the paper's own loop (select/alternate.c): He et al., ICCV 2017, section 3.1 ----
+ *
+ * It starts with all channels, |W_i| = 1 over all consumers together, beta_i W_i the original weights. A step at lambda:
+ * (i) beta by the LASSO, W as it is, channels not standardised; (ii) W of the channels left by least squares (with the
+ * ridge), then beta_i = |W_i|, W_i over it; (i) and (ii) again until (i) drops no channel. What is dropped stays out,
+ * so lambda has to grow from step to step. */
+
+typedef struct lop_alternation lop_alternation;
+/* Keeps a copy of *in; what that points to must outlive it. */
+lop_status lop_alternation_new(const lop_select_input *in, lop_alternation **out, lop_error *err);
+void lop_alternation_free(lop_alternation *a);                  /* NULL is fine */
+void lop_alternation_restart(lop_alternation *a);               /* all channels, the original weights */
+/* One lambda >= 0. ARG, NUMERIC, MEMORY, INTERRUPTED: the state is one to restart from. */
+lop_status lop_alternation_step(lop_alternation *a, double lambda, lop_error *err);
+int64_t lop_alternation_active(const lop_alternation *a);       /* channels left; those that stay are counted */
+/* The lambda from which on the next step leaves nothing but what stays. */
+lop_status lop_alternation_top(const lop_alternation *a, double *top, lop_error *err);
+/* Exactly width channels: of those left, the ones of largest beta; or all of them and, one by one, the channel whose
+ * original response Z_i = X_i W_i^T, standardised, correlates most with what the weights as they are leave of the
+ * target, lowest number first among equals, dead channels last. */
+lop_status lop_alternation_choice(const lop_alternation *a, int64_t width, lop_choice *out, lop_error *err);
 #endif

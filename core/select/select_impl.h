@@ -20,6 +20,8 @@ typedef struct {
 lop_status lop_consumers_new(const lop_select_input *in, lop_consumer **out, lop_error *err);
 void lop_consumers_free(lop_consumer *list, int64_t count);
 
+/* LOP_SELECT_ALTERNATING, whole. */
+lop_status lop_alternate(const lop_select_input *in, int64_t width, lop_choice *out, lop_error *err);
 /* Backward elimination from all channels down to `width` >= 0, in the order `forced` (c - width entries) if given.
  * order (c - width) and error (c + 1, entries width .. c) are filled; either may be NULL. */
 lop_status lop_eliminate(const lop_select_input *in, const int64_t *forced, int64_t width, int64_t *order,

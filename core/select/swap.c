@@ -124,7 +124,7 @@ static lop_status toggle(swapping *s, int64_t j, lop_error *err)
 static int64_t best(swapping *s, bool kept, bool *aside, double *value)
 {
     for (int64_t j = 0; j < s->c; j++) {
-        aside[j] = s->kept[j] != kept;
+        aside[j] = s->kept[j] != kept || (s->in->stay && s->in->stay[j]);
         s->value[j] = 0.0;
         bool skipped = false;
         for (int64_t q = 0; !aside[j] && q < s->consumers; q++)

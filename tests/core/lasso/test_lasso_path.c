@@ -22,8 +22,9 @@ static double *stacked(const t_layer *l)
     return Z;
 }
 
-/* Plain coordinate descent on rows: min |Y - sum x_i Z_i / s_i|^2 / (2 N) + lambda |x|_1, beta = x / s. */
-static void direct(const t_layer *l, double *Z, double lambda, double *beta)
+/* Plain coordinate descent on rows: min |Y - sum x_i Z_i / s_i|^2 / (2 N) + lambda |x|_1, beta = x / s; channels from
+ * `unpenalised` on are left out of |x|_1. */
+static void direct(const t_layer *l, double *Z, double lambda, int64_t unpenalised, double *beta)
 {
     const int64_t m = l->rows * l->n;
     double *R = lop_array(m, sizeof *R, NULL), moved = 1;
@@ -38,7 +39,7 @@ static void direct(const t_layer *l, double *Z, double lambda, double *beta)
                 zr += Z[i * m + k] * R[k];
             }
             const double s = sqrt(zz / (double)l->rows), z = zr / s + beta[i] * s * (double)l->rows;
-            const double t = lambda * (double)l->rows, x = z > t ? z - t : z < -t ? z + t : 0;
+            const double t = i < unpenalised ? lambda * (double)l->rows : 0, x = z > t ? z - t : z < -t ? z + t : 0;
             const double step = x / (double)l->rows / s - beta[i];
             for (int64_t k = 0; k < m; k++) R[k] -= step * Z[i * m + k];
             beta[i] += step;
@@ -60,7 +61,7 @@ T_TEST(sums_and_rows_have_the_same_solutions)
         t_ok(lop_tensor_init(&beta, LOP_F64, &(lop_shape){1, {9}}, &err), err);
         for (double ratio = 0.8; ratio > 0.001; ratio *= 0.4) {
             int64_t active;
-            direct(l, Z, ratio * lop_lasso_top(&q), want);
+            direct(l, Z, ratio * lop_lasso_top(&q), 9, want);
             t_ok(lop_lasso_at(&q, ratio * lop_lasso_top(&q), 1e-12, &beta, &active, &err), err);
             for (int i = 0; i < 9; i++) {
                 const double got = ((double *)beta.data)[i];
@@ -75,6 +76,92 @@ T_TEST(sums_and_rows_have_the_same_solutions)
         lop_free(Z);
         t_layer_free(l);
     }
+}
+
+/* The last three channels stay: unpenalised on the rows, projected out of the sums. */
+T_TEST(channels_that_stay_are_free_of_the_penalty)
+{
+    static const int64_t listed[6] = {0, 1, 2, 3, 4, 5};
+    for (uint64_t seed = 0; seed < T_SEEDS(4); seed++) {
+        t_layer *l = t_layer_new(9, 3, 4, 150, seed, T_PLAIN);
+        lop_lasso all, q;
+        lop_error err;
+        lop_tensor beta = {0};
+        double *Z = stacked(l), want[9];
+        init(l, NULL, &all);
+        t_ok(lop_lasso_given(&all, listed, 6, &q, &err), err);
+        t_ok(lop_tensor_init(&beta, LOP_F64, &(lop_shape){1, {6}}, &err), err);
+        for (double ratio = 0.8; ratio > 0.001; ratio *= 0.4) {
+            int64_t active;
+            double error = 0;
+            direct(l, Z, ratio * lop_lasso_top(&q), 6, want);
+            t_ok(lop_lasso_at(&q, ratio * lop_lasso_top(&q), 1e-12, &beta, &active, &err), err);
+            for (int i = 0; i < 6; i++) {
+                const double got = ((double *)beta.data)[i];
+                if (fabs(got - want[i]) > 1e-7)
+                    fail_msg("seed %d, ratio %g: %g, %g expected", (int)seed, ratio, got, want[i]);
+                active -= want[i] != 0;
+            }
+            assert_int_equal(active, 0);
+            for (int64_t k = 0; k < l->rows * l->n; k++) {
+                double d = l->Y[k];
+                for (int64_t i = 0; i < 9; i++) d -= want[i] * Z[i * l->rows * l->n + k];
+                error += d * d / l->energy;
+            }
+            assert_true(fabs(lop_lasso_error(&q, beta.data) - error) < 1e-9);
+        }
+        lop_tensor_clear(&beta);
+        lop_lasso_clear(&q);
+        t_fails(lop_lasso_given(&all, (int64_t[]){3, 3}, 2, &q, &err), LOP_E_ARG, err, "channel #3 stands out of order");
+        t_fails(lop_lasso_given(&all, listed, 0, &q, &err), LOP_E_ARG, err, "no channel");
+        lop_lasso_clear(&all);
+        lop_free(Z);
+        t_layer_free(l);
+    }
+}
+
+/* What the channels that stay explain wholly is dead, and comes last. */
+T_TEST(twins_of_what_stays_are_dead)
+{
+    static const int64_t listed[4] = {1, 3, 4, 5};
+    t_layer *l = t_layer_new(6, 2, 3, 120, 3, T_TWINS);
+    for (int64_t f = 0; f < l->n; f++)          /* twins in weight too: else Z differs */
+        for (int64_t t = 0; t < 2; t++) l->w[f * l->p + 2 + t] = l->w[f * l->p + t];
+    lop_lasso all, q;
+    lop_error err;
+    lop_lasso_choice choice;
+    init(l, NULL, &all);
+    t_ok(lop_lasso_given(&all, listed, 4, &q, &err), err);
+    assert_true(((double *)q.scale.data)[0] == 0);
+    t_ok(lop_lasso_width(&q, 3, &choice, &err), err);
+    for (int i = 0; i < 3; i++) assert_int_equal(choice.channel[i], i + 1);
+    lop_lasso_choice_clear(&choice);
+    lop_lasso_clear(&q);
+    lop_lasso_clear(&all);
+    t_layer_free(l);
+}
+
+static int stop(void *context, const char *what, int64_t done, int64_t total)
+{
+    assert_string_equal(what, "lasso");
+    assert_true(done < total);
+    return ++*(int *)context == 3;
+}
+
+T_TEST(a_path_can_be_stopped)
+{
+    t_layer *l = t_layer_new(9, 3, 4, 150, 1, T_PLAIN);
+    int calls = 0;
+    const lop_progress progress = {stop, &calls};
+    lop_lasso q;
+    lop_error err;
+    lop_lasso_choice choice;
+    init(l, NULL, &q);
+    q.progress = &progress;
+    t_fails(lop_lasso_width(&q, 7, &choice, &err), LOP_E_INTERRUPTED, err, "lasso: interrupted");
+    assert_true(calls == 3 && !choice.channel);
+    lop_lasso_clear(&q);
+    t_layer_free(l);
 }
 
 static void check_choice(const t_layer *l, const lop_lasso *q, int64_t width, bool nonnegative)
@@ -214,7 +301,8 @@ T_TEST(several_consumers_share_one_beta)
     lop_lasso_clear(&both);
 }
 
-T_MAIN(T(sums_and_rows_have_the_same_solutions), T(the_width_asked_for_is_delivered),
+T_MAIN(T(sums_and_rows_have_the_same_solutions), T(channels_that_stay_are_free_of_the_penalty),
+       T(twins_of_what_stays_are_dead), T(a_path_can_be_stopped), T(the_width_asked_for_is_delivered),
        T(a_width_that_some_lambda_has_is_its_support),
        T(ties_go_to_the_lowest_number_and_dead_channels_last), T(a_schedules_own_beta_is_cut_or_filled),
        T(several_consumers_share_one_beta))

@@ -79,6 +79,7 @@ static void same_bytes(lop_stats *a, lop_stats *b)
     assert_memory_equal(lop_stats_gram(a), lop_stats_gram(b), 271 * 271 * sizeof(double));
     assert_memory_equal(lop_stats_cross(a), lop_stats_cross(b), 271 * 140 * sizeof(double));
     assert_memory_equal(lop_stats_energy(a), lop_stats_energy(b), 140 * sizeof(double));
+    assert_memory_equal(lop_stats_nonzero(a), lop_stats_nonzero(b), 270 * sizeof(double));
 }
 
 T_TEST(any_team_gives_the_same_bytes)
@@ -103,7 +104,12 @@ T_TEST(centred_sums_are_those_of_centred_rows)
     lop_centred q;
     fill(x, ROWS * P, 5, 1);
     fill(y, ROWS * N, 5, 2);
-    for (int r = 0; r < ROWS; r++) x[r * P + 5] = 0.1f;         /* a constant has no energy of its own */
+    int64_t zeros = 0;
+    for (int r = 0; r < ROWS; r++) {
+        x[r * P + 5] = 0.1f;            /* a constant has no energy of its own */
+        if (r % 3 == 0) x[r * P + 2] = 0.0f;
+        zeros += (x[r * P + 2] == 0.0f) + (x[r * P + 3] == 0.0f);
+    }
     t_ok(lop_stats_new(3, 2, N, &s, &err), err);
     t_fails(lop_stats_centre(s, &q, &err), LOP_E_ARG, err, "no rows");
     t_ok(lop_stats_add(s, x, y, ROWS, NULL, &err), err);
@@ -125,6 +131,7 @@ T_TEST(centred_sums_are_those_of_centred_rows)
         close_to(((double *)q.energy.data)[j], sum, 16 * ROWS, "sc", j);
         close_to(((double *)q.mean_y.data)[j], mean[P + j], 16, "mean_y", j);
     }
+    close_to(((double *)q.nonzero.data)[1], 1 - (double)zeros / (2.0 * ROWS), 16, "nonzero", 1);
     assert_true(q.c == 3 && q.taps == 2 && q.n == N && q.rows == ROWS && ((double *)q.gram.data)[P * P - 1] >= 0);
     lop_centred_clear(&q);
     lop_centred_clear(&q);
@@ -137,8 +144,20 @@ T_TEST(files_and_sums_of_sums)
     lop_error err;
     lop_stats *a = summed(1, 1, 512), *b = summed(1, 2, 100), *back;
     t_temporary("stats.npz", path);
-    t_ok(lop_stats_save(a, path, &err), err);
-    t_ok(lop_stats_load(path, &back, &err), err);
+    float extra[2] = {1, 2};
+    char names[2][8] = {"mine", "gram"};
+    lop_npz_entry entry[2] = {{names[0], {LOP_F32, {1, {2}}, extra, NULL}}, {names[1], {LOP_F32, {1, {2}}, extra, NULL}}};
+    lop_npz more;
+    t_fails(lop_stats_save(a, &(lop_npz){entry, 2}, path, &err), LOP_E_ARG, err, "'gram' is one of");
+    t_ok(lop_stats_save(a, &(lop_npz){entry, 1}, path, &err), err);
+    t_ok(lop_stats_load(path, &back, &more, &err), err);
+    same_bytes(a, back);
+    assert_int_equal(more.count, 1);
+    assert_memory_equal(lop_npz_find(&more, "mine")->data, extra, sizeof extra);
+    lop_npz_clear(&more);
+    lop_stats_free(back);
+    t_ok(lop_stats_save(a, NULL, path, &err), err);
+    t_ok(lop_stats_load(path, &back, NULL, &err), err);
     same_bytes(a, back);
     t_ok(lop_stats_merge(a, b, &err), err);
     t_ok(lop_stats_merge(b, back, &err), err);
@@ -147,7 +166,7 @@ T_TEST(files_and_sums_of_sums)
     lop_stats *other;
     t_ok(lop_stats_new(30, 9, 141, &other, &err), err);
     t_fails(lop_stats_merge(a, other, &err), LOP_E_SHAPE, err, "30x9x140");
-    t_fails(lop_stats_load("/no/such.npz", &back, &err), LOP_E_NOTFOUND, err, "/no/such.npz");
+    t_fails(lop_stats_load("/no/such.npz", &back, NULL, &err), LOP_E_NOTFOUND, err, "/no/such.npz");
     assert_null(back);
     lop_stats_free(a);
     lop_stats_free(b);
@@ -161,20 +180,21 @@ T_TEST(files_that_lie_are_refused)
         {{0, 1, 1}, 2, 2, 0, "size holds 0, 1, 1"}, {{1 << 20, 1 << 20, 1}, 2, 2, 0, "size holds"},
         {{1000, 9, 1}, 2, 2, 0, "array 'gram' is float64 2x2"}, {{1, 1, 1}, 2, 1, 0, "array 'cross' is float64 1x1"},
         {{1, 1, 1}, 2, 2, NAN, "array 'gram': entry #3"}, {{1, 1, 1}, 2, 2, 5, "last entry of gram 5"}};
-    char path[4096], names[5][8] = {"gram", "cross", "energy", "rows", "size"};
+    char path[4096], names[6][8] = {"gram", "cross", "energy", "rows", "size", "nonzero"};
     t_temporary("lies.npz", path);
     for (size_t k = 0; k < T_COUNT(cases); k++) {
-        double gram[4] = {1, 0, 0, cases[k].corner}, cross[2] = {0}, energy[1] = {0}, rows[1] = {0};
+        double gram[4] = {1, 0, 0, cases[k].corner}, cross[2] = {0}, energy[1] = {0}, rows[1] = {0}, nonzero[1] = {0};
         int64_t size[3] = {cases[k].size[0], cases[k].size[1], cases[k].size[2]};
-        lop_npz_entry entry[5] = {{names[0], {LOP_F64, {2, {cases[k].gram, cases[k].gram}}, gram, NULL}},
+        lop_npz_entry entry[6] = {{names[0], {LOP_F64, {2, {cases[k].gram, cases[k].gram}}, gram, NULL}},
                                   {names[1], {LOP_F64, {2, {cases[k].cross, 1}}, cross, NULL}},
                                   {names[2], {LOP_F64, {1, {1}}, energy, NULL}},
                                   {names[3], {LOP_F64, {1, {1}}, rows, NULL}},
-                                  {names[4], {LOP_I64, {1, {3}}, size, NULL}}};
+                                  {names[4], {LOP_I64, {1, {3}}, size, NULL}},
+                                  {names[5], {LOP_F64, {1, {1}}, nonzero, NULL}}};
         lop_error err;
         lop_stats *s;
-        t_ok(lop_npz_save(path, &(lop_npz){entry, 5}, false, &err), err);
-        assert_int_not_equal(lop_stats_load(path, &s, &err), LOP_OK);
+        t_ok(lop_npz_save(path, &(lop_npz){entry, 6}, false, &err), err);
+        assert_int_not_equal(lop_stats_load(path, &s, NULL, &err), LOP_OK);
         if (!strstr(err.message, cases[k].says) || strncmp(err.message, path, strlen(path)) != 0)
             fail_msg("case %zu: %s", k, err.message);
         assert_null(s);

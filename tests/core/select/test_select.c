@@ -204,7 +204,7 @@ T_TEST(forward_adds_what_lowers_the_error_most)
 T_TEST(every_method_delivers_the_width_asked_for)
 {
     static const char *const methods[] = {"elimination", "forward", "lasso", "thinet", "response", "l1",
-                                          "l2",          "fpgm",    "first", "random", "score"};
+                                          "l2",          "fpgm",    "first", "random", "score",       "apoz",    "lasso-alternating"};
     for (int traits = 0; traits < 4; traits++)
         for (uint64_t seed = 0; seed < T_SEEDS(2); seed++) {
             setting *s = setting_new(1 + (int64_t)seed % 2, 9, 2, 3, 80, seed, traits);
@@ -310,6 +310,70 @@ T_TEST(thinet_is_greedy_on_the_rows)
     setting_free(s);
 }
 
+/* Sampled rows hold zeros: the three channels that hold least stay. */
+T_TEST(apoz_counts_zeros)
+{
+    setting *s = setting_new(1, 6, 2, 3, 200, 9, T_PLAIN);
+    const t_layer *l = s->l[0];
+    lop_choice choice;
+    lop_error err;
+    int64_t zeros[6] = {0};
+    for (int64_t i = 0; i < l->rows * l->p; i++) zeros[i % l->p / l->taps] += l->x[i] == 0;
+    t_ok(lop_select(&s->in, LOP_SELECT_APOZ, 3, &choice, &err), err);
+    for (int64_t i = 0; i < 6; i++) {
+        int64_t fewer = 0;
+        bool kept = false;
+        for (int64_t j = 0; j < 6; j++) fewer += zeros[j] < zeros[i] || (zeros[j] == zeros[i] && j < i);
+        for (int64_t k = 0; k < 3; k++) kept = kept || choice.channel[k] == i;
+        assert_int_equal(kept, fewer < 3);
+    }
+    lop_choice_clear(&choice);
+    setting_free(s);
+}
+
+/* With channels that stay: they do, in every method and in a swap; elimination drops what brute force would drop. */
+T_TEST(what_stays_stays)
+{
+    static const bool stay[8] = {false, true, false, false, false, true, false, false};
+    const double score[8] = {5, 0, 4, 9, 1, 0, 2, 2};
+    for (uint64_t seed = 0; seed < T_SEEDS(2); seed++) {
+        setting *s = setting_new(1 + (int64_t)seed % 2, 8, 2, 3, 90, seed, T_PLAIN);
+        lop_choice choice;
+        lop_curve curve;
+        lop_error err;
+        s->in.ridge = 1e-5;
+        s->in.stay = stay;
+        s->in.score = score;
+        for (int method = LOP_SELECT_ELIMINATION; method <= LOP_SELECT_SCORE; method++)
+            for (int64_t width = 2; width <= 8; width++) {
+                int64_t held = 0;
+                t_ok(lop_select(&s->in, (lop_select_method)method, width, &choice, &err), err);
+                for (int pass = 0; pass < 2; pass++, held = 0) {
+                    assert_int_equal(choice.count, width);
+                    for (int64_t i = 0; i < width; i++) held += stay[choice.channel[i]];
+                    if (held != 2) fail_msg("%s, width %d: %d of 2 stay", lop_select_method_name((lop_select_method)method),
+                                            (int)width, (int)held);
+                    if (pass == 0) t_ok(lop_select_swap(&s->in, &choice, NULL, &err), err);
+                }
+                lop_choice_clear(&choice);
+            }
+        t_fails(lop_select(&s->in, LOP_SELECT_FIRST, 1, &choice, &err), LOP_E_ARG, err, "width = 1: more channels");
+        t_ok(lop_select_curve(&s->in, LOP_SELECT_ELIMINATION, &curve, &err), err);
+        double least = INFINITY, objective;
+        int64_t all[8] = {0, 1, 2, 3, 4, 5, 6, 7}, rest[8], drop = -1;
+        for (int64_t j = 0; j < 8; j++) {
+            without(all, 8, j, rest);
+            fresh(s, rest, 7, &objective);
+            if (!stay[j] && objective < least) drop = j;
+            if (!stay[j]) least = fmin(least, objective);
+        }
+        assert_int_equal(curve.order[0], drop);
+        assert_true(stay[curve.order[6]] && stay[curve.order[7]]);
+        lop_curve_clear(&curve);
+        setting_free(s);
+    }
+}
+
 T_TEST(swaps_lower_the_error_until_none_does)
 {
     int64_t total = 0;
@@ -368,6 +432,7 @@ T_TEST(what_is_wrong_is_named)
     t_fails(lop_select(&s->in, LOP_SELECT_FIRST, 7, &choice, &err), LOP_E_ARG, err, "width = 7: 1 to 6");
     t_fails(lop_select(&s->in, LOP_SELECT_SCORE, 3, &choice, &err), LOP_E_ARG, err, "score: one number a channel (6)");
     t_fails(lop_select_curve(&s->in, LOP_SELECT_LASSO, &curve, &err), LOP_E_ARG, err, "not nested");
+    t_fails(lop_select(&s->in, LOP_SELECT_ALTERNATING, 3, &choice, &err), LOP_E_NUMERIC, err, "singular at ridge = 0");
     s->in.score = score;
     t_fails(lop_select(&s->in, LOP_SELECT_SCORE, 3, &choice, &err), LOP_E_NUMERIC, err, "score of channel #1");
     s->in.cost = cost;
@@ -387,4 +452,4 @@ T_TEST(what_is_wrong_is_named)
 T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact),
        T(forward_adds_what_lowers_the_error_most), T(every_method_delivers_the_width_asked_for),
        T(a_layer_of_constants_is_survived), T(rankings_are_those_of_their_definitions), T(thinet_is_greedy_on_the_rows),
-       T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))
+       T(apoz_counts_zeros), T(what_stays_stays), T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))
