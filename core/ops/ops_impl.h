@@ -100,4 +100,11 @@ void ops_pair_run(const lop_tensor *a, const lop_tensor *b, ops_pair_kernel kern
                   const lop_shape *shape, void *y, lop_team *team);
 /* The kernel of a Scatter's reduction: "add", "mul", "min", "max"; NULL for any other, or a type without one. */
 ops_pair_kernel ops_pair_of_reduction(const char *how, lop_dtype type);
+
+/* ---- products of matrices that are not float32 (ops/math/product.c) ---- */
+
+typedef struct { int64_t m, n, k; bool ta, tb; } ops_product;      /* ta: a is (k, m); tb: b is (n, k) */
+bool ops_product_knows(lop_dtype type);
+/* y (m, n) = a b, in its type. */
+void ops_product_run(lop_dtype type, const ops_product *q, const void *a, const void *b, void *y, lop_team *team);
 #endif

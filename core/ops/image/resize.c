@@ -25,7 +25,7 @@ static float coordinate(const resize *r, int d, int64_t in, int64_t i)
 /* A crop's pixels outside the input have the extrapolation value. */
 static bool outside(const resize *r, int64_t in, float at)
 {
-    return r->where == RESIZE_CROP && (at < 0 || at > (float)(in - 1));
+    return r->where == RESIZE_CROP && !(at >= 0 && at <= (float)(in - 1));       /* a NaN, too */
 }
 
 /* Resize leaves this dimension alone: its places need no rounding. */
@@ -76,28 +76,18 @@ static lop_status run_nearest(const lop_op_call *call, const resize *r, lop_erro
     return LOP_OK;
 }
 
-/* ---- linear and cubic: each output pixel a weighted sum of 2 or 4 input pixels along the dimension ---- */
+/* ---- linear and cubic: each output pixel a weighted sum of neighbouring input pixels along the dimension ---- */
 
-enum { TAPS = 4 };
-typedef struct { int64_t from[TAPS]; float weight[TAPS]; bool outside; } sample;
 typedef struct {
     int64_t n, m, inner;
-    int taps;
+    int64_t taps;               /* of each output pixel: input pixels first[i] to first[i] + taps - 1 */
+    int64_t *first;
+    float *weight;
+    bool *outside;
     float extrapolation;
-    const sample *list;
     const float *x;
     float *y;
 } pass;
-
-static void linear_sample(float at, int64_t in, sample *s)
-{
-    const float c = at < 0 ? 0 : at > (float)(in - 1) ? (float)(in - 1) : at;
-    const int64_t low = (int64_t)c, high = low + 1 < in ? low + 1 : in - 1;
-    s->from[0] = low;
-    s->from[1] = high;
-    s->weight[1] = c - (float)low;
-    s->weight[0] = 1 - s->weight[1];
-}
 
 /* Keys' cubic convolution kernel. */
 static float cubic_weight(float a, float distance)
@@ -107,43 +97,79 @@ static float cubic_weight(float a, float distance)
     return t < 2 ? ((a * t - 5 * a) * t + 8 * a) * t - 4 * a : 0;
 }
 
-static void cubic_sample(const resize *r, float at, int64_t in, sample *s)
+static float weight_of(const resize *r, float distance)
 {
-    const int64_t low = (int64_t)floorf(at);
-    float total = 0;
-    for (int t = 0; t < TAPS; t++) {
-        const int64_t from = low - 1 + t;
-        const bool in_there = from >= 0 && from < in;
-        s->from[t] = from < 0 ? 0 : from >= in ? in - 1 : from;
-        s->weight[t] = r->exclude_outside && !in_there ? 0 : cubic_weight(r->cubic_a, at - (float)from);
-        total += s->weight[t];
-    }
-    for (int t = 0; r->exclude_outside && t < TAPS; t++) s->weight[t] /= total;
+    if (r->mode == RESIZE_CUBIC) return cubic_weight(r->cubic_a, distance);
+    return fabsf(distance) < 1 ? 1 - fabsf(distance) : 0;
 }
 
-static sample *samples(const resize *r, int d, int64_t in, lop_error *err)
+/* antialias: the filter is as many times wider as the picture gets smaller. */
+static float narrow(const resize *r, int d) { return r->antialias && r->scale[d] < 1 ? r->scale[d] : 1.0f; }
+
+/* How far the filter reaches to either side of a pixel's floor: pixels from 1 - reach to reach. */
+static int64_t reach(const resize *r, int d)
 {
-    sample *list = lop_array(r->out.dim[d], sizeof *list, err);
-    for (int64_t i = 0; list && i < r->out.dim[d]; i++) {
-        const float at = coordinate(r, d, in, i);
-        list[i].outside = outside(r, in, at);
-        if (r->mode == RESIZE_LINEAR) linear_sample(at, in, &list[i]);
-        else cubic_sample(r, at, in, &list[i]);
+    return (int64_t)ceilf((r->mode == RESIZE_CUBIC ? 2.0f : 1.0f) / narrow(r, d));
+}
+
+/* Pixels that the picture does not have are its edge's again, or count for nothing (exclude_outside). */
+static void sample(const resize *r, int d, const pass *p, int64_t i, float at)
+{
+    const int64_t far = reach(r, d);
+    const float scale = narrow(r, d);
+    float *w = p->weight + i * p->taps, total = 0;
+    if (r->mode == RESIZE_LINEAR && !r->antialias)      /* a place beyond the edge is the edge */
+        at = at < 0 ? 0 : at > (float)(p->n - 1) ? (float)(p->n - 1) : at;
+    const int64_t low = (int64_t)floorf(at);
+    int64_t first = low + 1 - far;
+    if (first > p->n - p->taps) first = p->n - p->taps;
+    p->first[i] = first < 0 ? 0 : first;
+    for (int64_t from = low + 1 - far; from <= low + far; from++) {
+        const int64_t inside = from < 0 ? 0 : from >= p->n ? p->n - 1 : from;
+        if (r->exclude_outside && inside != from) continue;
+        const float weight = weight_of(r, (at - (float)from) * scale);
+        w[inside - p->first[i]] += weight;
+        total += weight;
     }
-    return list;
+    for (int64_t t = 0; (r->exclude_outside || r->antialias) && t < p->taps; t++) w[t] /= total;
+}
+
+static void pass_close(pass *p)
+{
+    lop_free(p->first);
+    lop_free(p->weight);
+    lop_free(p->outside);
+}
+
+static lop_status pass_open(const resize *r, int d, pass *p, lop_error *err)
+{
+    size_t size;
+    p->taps = 2 * reach(r, d) < p->n ? 2 * reach(r, d) : p->n;
+    if (!lop_mul_size(&size, (size_t)p->taps, p->m) || size > INT64_MAX)
+        return lop_fail(err, LOP_E_MEMORY, "%" PRId64 " by %" PRId64 " weights", p->m, p->taps);
+    p->first = lop_array(p->m, sizeof *p->first, err);
+    p->outside = lop_array(p->m, sizeof *p->outside, err);
+    p->weight = lop_array((int64_t)size, sizeof *p->weight, err);
+    if (!p->first || !p->outside || !p->weight) return LOP_E_MEMORY;
+    for (int64_t i = 0; i < p->m; i++) {
+        const float at = coordinate(r, d, p->n, i);
+        p->outside[i] = outside(r, p->n, at);
+        if (!p->outside[i]) sample(r, d, p, i, at);
+    }
+    return LOP_OK;
 }
 
 static void pass_rows(void *context, int64_t begin, int64_t end)
 {
     const pass *p = context;
     for (int64_t row = begin; row < end; row++) {
-        const sample *s = &p->list[row % p->m];
-        const float *x = p->x + row / p->m * p->n * p->inner;
+        const int64_t place = row % p->m;
+        const float *x = p->x + (row / p->m * p->n + p->first[place]) * p->inner, *w = p->weight + place * p->taps;
         float *y = p->y + row * p->inner;
         for (int64_t i = 0; i < p->inner; i++) {
             float sum = 0;
-            for (int t = 0; t < p->taps; t++) sum += s->weight[t] * x[s->from[t] * p->inner + i];
-            y[i] = s->outside ? p->extrapolation : sum;
+            for (int64_t t = 0; t < p->taps; t++) sum += w[t] * x[t * p->inner + i];
+            y[i] = p->outside[place] ? p->extrapolation : sum;
         }
     }
 }
@@ -152,13 +178,12 @@ static void pass_rows(void *context, int64_t begin, int64_t end)
 static lop_status run_pass(const resize *r, int d, const lop_shape *shape, const float *x, float *y, lop_team *team,
                            lop_error *err)
 {
-    sample *list = samples(r, d, shape->dim[d], err);
-    if (!list) return LOP_E_MEMORY;
-    pass p = {shape->dim[d], r->out.dim[d], ops_inner(shape, d), r->mode == RESIZE_LINEAR ? 2 : TAPS, r->extrapolation,
-              list, x, y};
-    if (p.m > 0) ops_spread(team, ops_outer(shape, d) * p.m, ops_grain(p.inner), pass_rows, &p);
-    lop_free(list);
-    return LOP_OK;
+    pass p = {.n = shape->dim[d], .m = r->out.dim[d], .inner = ops_inner(shape, d), .extrapolation = r->extrapolation,
+              .x = x, .y = y};
+    lop_status st = p.m > 0 ? pass_open(r, d, &p, err) : LOP_OK;
+    if (st == LOP_OK && p.m > 0) ops_spread(team, ops_outer(shape, d) * p.m, ops_grain(p.inner), pass_rows, &p);
+    pass_close(&p);
+    return st;
 }
 
 static lop_status run_weighted(const lop_op_call *call, const resize *r, lop_error *err)

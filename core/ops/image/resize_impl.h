@@ -16,7 +16,7 @@ typedef struct {
     resize_where where;
     resize_round round;
     float cubic_a, extrapolation;
-    bool exclude_outside;
+    bool exclude_outside, antialias;
     lop_shape out;
     float scale[LOP_MAX_DIMS], start[LOP_MAX_DIMS], end[LOP_MAX_DIMS];      /* start, end: the region of CROP */
 } resize;

@@ -25,14 +25,13 @@ static lop_status read_modes(const lop_op_call *call, resize *r, lop_error *err)
     if (st == LOP_OK && !old)
         st = choose(call, "coordinate_transformation_mode", places, 7, "half_pixel", &where, err);
     if (st == LOP_OK && !old) st = choose(call, "nearest_mode", rounds, 4, "round_prefer_floor", &rounding, err);
-    if (st == LOP_OK && lop_node_int(call->node, "antialias", 0) != 0)
-        st = lop_fail(err, LOP_E_UNSUPPORTED, "antialias is not built");
     if (st != LOP_OK) return st;
     r->mode = (resize_mode)mode;
     r->where = (resize_where)where;
     r->round = (resize_round)rounding;
     r->cubic_a = lop_node_float(call->node, "cubic_coeff_a", -0.75f);
     r->extrapolation = lop_node_float(call->node, "extrapolation_value", 0.0f);
+    r->antialias = lop_node_int(call->node, "antialias", 0) != 0;
     r->exclude_outside = lop_node_int(call->node, "exclude_outside", 0) != 0;
     return LOP_OK;
 }

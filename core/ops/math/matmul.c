@@ -1,5 +1,19 @@
-/* core/ops/math/matmul.c - Gemm (opsets 7 to 13) and MatMul, float32, on the kernel that takes rows times a matrix. */
+/* core/ops/math/matmul.c - Gemm (opsets 7 to 13) and MatMul: float32 on the kernel that takes rows times a matrix,
+ * other types by product.c. */
 #include "ops/ops_impl.h"
+
+/* All inputs of one type that is built. */
+static lop_status check_types(const lop_op_call *call, lop_error *err)
+{
+    const lop_dtype type = call->in[0]->type;
+    if (type != LOP_F32 && !ops_product_knows(type))
+        return lop_fail(err, LOP_E_UNSUPPORTED, "of %s is not built", lop_dtype_name(type));
+    for (int i = 1; i < call->nin; i++)
+        if (ops_has(call, i) && call->in[i]->type != type)
+            return lop_fail(err, LOP_E_SHAPE, "%s and %s: one type expected", lop_dtype_name(type),
+                            lop_dtype_name(call->in[i]->type));
+    return LOP_OK;
+}
 
 /* to (cols, rows) = from (rows, cols), transposed. */
 static void transpose(int64_t rows, int64_t cols, const float *from, float *to)
@@ -38,8 +52,7 @@ typedef struct { int64_t m, n, k; bool ta, tb; float alpha, beta; } gemm;
 static lop_status gemm_read(const lop_op_call *call, gemm *g, lop_error *err)
 {
     lop_status st = ops_need(call, 2, 3, err);
-    for (int i = 0; st == LOP_OK && i < 2; i++) st = ops_need_f32(call, i, err);
-    if (st == LOP_OK && ops_has(call, 2)) st = ops_need_f32(call, 2, err);
+    if (st == LOP_OK) st = check_types(call, err);
     if (st != LOP_OK) return st;
     const lop_shape *a = &call->in[0]->shape, *b = &call->in[1]->shape;
     if (a->ndim != 2 || b->ndim != 2)
@@ -63,7 +76,7 @@ lop_status ops_gemm_shape(const lop_op_call *call, lop_error *err)
     if (ops_has(call, 2)) st = ops_broadcast(&y, &call->in[2]->shape, &with_c, err);
     if (st == LOP_OK && ops_has(call, 2) && !lop_shape_equal(&y, &with_c))
         st = lop_fail(err, LOP_E_SHAPE, "C does not broadcast to %" PRId64 "x%" PRId64, g.m, g.n);
-    return st == LOP_OK ? ops_set(call, 0, LOP_F32, &y, err) : st;
+    return st == LOP_OK ? ops_set(call, 0, call->in[0]->type, &y, err) : st;
 }
 
 /* alpha, and whatever of beta c is not a plain bias of the rows. */
@@ -88,29 +101,53 @@ static bool is_row_bias(const lop_op_call *call, const gemm *g)
     return c->ndim >= 1 && c->dim[c->ndim - 1] == g->n && lop_tensor_size(call->in[2]) == g->n;
 }
 
-lop_status ops_gemm_forward(const lop_op_call *call, lop_error *err)
+static lop_status gemm_f32(const lop_op_call *call, const gemm *g, lop_error *err)
 {
-    gemm g;
-    product p = {0};
-    lop_status st = gemm_read(call, &g, err);
-    if (st == LOP_OK) st = lop_cpu_best(&p.cpu, err);
+    lop_cpu cpu;
+    lop_status st = lop_cpu_best(&cpu, err);
     if (st != LOP_OK) return st;
-    const bool biased = is_row_bias(call, &g);
-    float *a = g.ta ? lop_array(g.m * g.k, sizeof *a, err) : NULL, *b = NULL;
-    if (!g.tb) b = lop_array(g.n * g.k, sizeof *b, err);
-    if ((a || !g.ta) && (b || g.tb)) {
-        if (a) transpose(g.k, g.m, call->in[0]->data, a);
-        if (b) transpose(g.k, g.n, call->in[1]->data, b);
-        p = (product){g.m, g.n, g.k, a ? a : call->in[0]->data, b ? b : call->in[1]->data,
-                      biased ? call->in[2]->data : NULL, call->out[0].data, p.cpu, NULL};
+    const bool biased = is_row_bias(call, g);
+    float *a = g->ta ? lop_array(g->m * g->k, sizeof *a, err) : NULL, *b = NULL;
+    if (!g->tb) b = lop_array(g->n * g->k, sizeof *b, err);
+    if ((a || !g->ta) && (b || g->tb)) {
+        if (a) transpose(g->k, g->m, call->in[0]->data, a);
+        if (b) transpose(g->k, g->n, call->in[1]->data, b);
+        product p = {g->m, g->n, g->k, a ? a : call->in[0]->data, b ? b : call->in[1]->data,
+                     biased ? call->in[2]->data : NULL, call->out[0].data, cpu, NULL};
         run_product(&p, call->team);
-        finish(call, &g, biased);
+        finish(call, g, biased);
     } else {
         st = LOP_E_MEMORY;
     }
     lop_free(a);
     lop_free(b);
     return st;
+}
+
+/* Of other types: alpha and beta are applied in float64, one entry at a time. */
+static void gemm_any(const lop_op_call *call, const gemm *g)
+{
+    const ops_product q = {g->m, g->n, g->k, g->ta, g->tb};
+    lop_tensor *y = &call->out[0];
+    int64_t step[2] = {0, 0};
+    ops_product_run(y->type, &q, call->in[0]->data, call->in[1]->data, y->data, call->team);
+    if (ops_has(call, 2)) ops_broadcast_strides(&call->in[2]->shape, &y->shape, step);
+    if (!ops_has(call, 2) && g->alpha == 1.0f) return;
+    for (int64_t i = 0; i < g->m * g->n; i++) {
+        const int64_t at = i / g->n * step[0] + i % g->n * step[1];
+        const double c = ops_has(call, 2) ? lop_tensor_get(call->in[2], at) : 0.0;
+        lop_tensor_set(y, i, (double)g->alpha * lop_tensor_get(y, i) + (double)g->beta * c);
+    }
+}
+
+lop_status ops_gemm_forward(const lop_op_call *call, lop_error *err)
+{
+    gemm g;
+    lop_status st = gemm_read(call, &g, err);
+    if (st != LOP_OK) return st;
+    if (call->in[0]->type == LOP_F32) return gemm_f32(call, &g, err);
+    gemm_any(call, &g);
+    return LOP_OK;
 }
 
 /* ---- MatMul: numpy.matmul ---- */
@@ -120,7 +157,7 @@ typedef struct { int64_t m, n, k; lop_shape batch, a, b, y; } matmul;   /* a, b:
 static lop_status matmul_read(const lop_op_call *call, matmul *q, lop_error *err)
 {
     lop_status st = ops_need(call, 2, 2, err);
-    for (int i = 0; st == LOP_OK && i < 2; i++) st = ops_need_f32(call, i, err);
+    if (st == LOP_OK) st = check_types(call, err);
     if (st != LOP_OK) return st;
     const lop_shape *a = &call->in[0]->shape, *b = &call->in[1]->shape;
     if (a->ndim < 1 || b->ndim < 1) return lop_fail(err, LOP_E_SHAPE, "a scalar, a matrix expected");
@@ -145,7 +182,7 @@ lop_status ops_matmul_shape(const lop_op_call *call, lop_error *err)
 {
     matmul q = {0};
     lop_status st = matmul_read(call, &q, err);
-    return st == LOP_OK ? ops_set(call, 0, LOP_F32, &q.y, err) : st;
+    return st == LOP_OK ? ops_set(call, 0, call->in[0]->type, &q.y, err) : st;
 }
 
 static int64_t matrix_at(const lop_shape *batch, const int64_t *step, int64_t index)
@@ -158,27 +195,53 @@ static int64_t matrix_at(const lop_shape *batch, const int64_t *step, int64_t in
     return at;
 }
 
-lop_status ops_matmul_forward(const lop_op_call *call, lop_error *err)
+/* The matrices of product i, in elements from the start of each input. */
+typedef struct { int64_t a[LOP_MAX_DIMS], b[LOP_MAX_DIMS]; } matrix_steps;
+
+static lop_status matmul_f32(const lop_op_call *call, const matmul *q, const matrix_steps *s, lop_error *err)
 {
-    matmul q = {0};
-    lop_cpu cpu = LOP_CPU_PORTABLE;
-    int64_t step_a[LOP_MAX_DIMS] = {0}, step_b[LOP_MAX_DIMS] = {0}, done = -1;
-    lop_status st = matmul_read(call, &q, err);
-    if (st == LOP_OK) st = lop_cpu_best(&cpu, err);
+    lop_cpu cpu;
+    int64_t done = -1;
+    lop_status st = lop_cpu_best(&cpu, err);
     if (st != LOP_OK) return st;
-    float *w = lop_array(q.k * q.n, sizeof *w, err);
+    float *w = lop_array(q->k * q->n, sizeof *w, err);
     if (!w) return LOP_E_MEMORY;
-    ops_broadcast_strides(&q.a, &q.batch, step_a);
-    ops_broadcast_strides(&q.b, &q.batch, step_b);
     const float *a = call->in[0]->data, *b = call->in[1]->data;
     float *y = call->out[0].data;
-    for (int64_t i = 0; i < ops_outer(&q.batch, q.batch.ndim); i++) {
-        const int64_t at_a = matrix_at(&q.batch, step_a, i), at_b = matrix_at(&q.batch, step_b, i);
-        if (at_b != done) transpose(q.k, q.n, b + at_b * q.k * q.n, w);
+    for (int64_t i = 0; i < ops_outer(&q->batch, q->batch.ndim); i++) {
+        const int64_t at_a = matrix_at(&q->batch, s->a, i), at_b = matrix_at(&q->batch, s->b, i);
+        if (at_b != done) transpose(q->k, q->n, b + at_b * q->k * q->n, w);
         done = at_b;
-        product p = {q.m, q.n, q.k, a + at_a * q.m * q.k, w, NULL, y + i * q.m * q.n, cpu, NULL};
+        product p = {q->m, q->n, q->k, a + at_a * q->m * q->k, w, NULL, y + i * q->m * q->n, cpu, NULL};
         run_product(&p, call->team);
     }
     lop_free(w);
+    return LOP_OK;
+}
+
+static void matmul_any(const lop_op_call *call, const matmul *q, const matrix_steps *s)
+{
+    const ops_product one = {q->m, q->n, q->k, false, false};
+    const lop_dtype type = call->in[0]->type;
+    const int64_t item = (int64_t)lop_dtype_size(type);
+    const char *a = call->in[0]->data, *b = call->in[1]->data;
+    char *y = call->out[0].data;
+    for (int64_t i = 0; i < ops_outer(&q->batch, q->batch.ndim); i++) {
+        const int64_t at_a = matrix_at(&q->batch, s->a, i), at_b = matrix_at(&q->batch, s->b, i);
+        ops_product_run(type, &one, a + at_a * q->m * q->k * item, b + at_b * q->k * q->n * item,
+                        y + i * q->m * q->n * item, call->team);
+    }
+}
+
+lop_status ops_matmul_forward(const lop_op_call *call, lop_error *err)
+{
+    matmul q = {0};
+    matrix_steps s = {{0}, {0}};
+    lop_status st = matmul_read(call, &q, err);
+    if (st != LOP_OK) return st;
+    ops_broadcast_strides(&q.a, &q.batch, s.a);
+    ops_broadcast_strides(&q.b, &q.batch, s.b);
+    if (call->in[0]->type == LOP_F32) return matmul_f32(call, &q, &s, err);
+    matmul_any(call, &q, &s);
     return LOP_OK;
 }

@@ -25,6 +25,16 @@ static lop_status reduced_axes(const lop_op_call *call, bool *set, lop_error *er
     return st;
 }
 
+/* 8 bits and bool have a largest and a least, and no sums. */
+static bool is_built(lop_dtype type, bool largest)
+{
+    switch (type) {
+    case LOP_F32: case LOP_F64: case LOP_I32: case LOP_I64: case LOP_U32: case LOP_U64: return true;
+    case LOP_I8: case LOP_U8: case LOP_BOOL: return largest;
+    default: return false;
+    }
+}
+
 lop_status ops_reduce_shape(const lop_op_call *call, lop_error *err)
 {
     bool set[LOP_MAX_DIMS];
@@ -33,8 +43,8 @@ lop_status ops_reduce_shape(const lop_op_call *call, lop_error *err)
     if (st == LOP_OK) st = reduced_axes(call, set, err);
     if (st != LOP_OK) return st;
     const lop_dtype type = call->in[0]->type;
-    const bool whole = type == LOP_I32 || type == LOP_I64, logs = kind_of(call) >= LOG_SUM;
-    if ((type != LOP_F32 && type != LOP_F64 && !whole) || (whole && logs))
+    const bool largest = kind_of(call) == MAXIMUM || kind_of(call) == MINIMUM;
+    if (!is_built(type, largest))
         return lop_fail(err, LOP_E_UNSUPPORTED, "of %s is not built", lop_dtype_name(type));
     const lop_shape *x = &call->in[0]->shape;
     lop_shape y = {0, {0}};
@@ -99,42 +109,62 @@ typedef struct {
 REDUCE_REAL(reduce_f32, float)
 REDUCE_REAL(reduce_f64, double)
 
-#define REDUCE_INT(name, T)                                                                         \
-    static int64_t name(const reducing *r, const T *x)                                              \
+/* The logarithms of integers are cut to integers, as ONNX Runtime does; that of 0 is the least one. */
+static int64_t whole_log(double v, int64_t off) { return v > 0.0 ? (int64_t)((double)off + log(v)) : INT64_MIN; }
+
+/* W: int64_t or uint64_t, what values are compared in. */
+#define REDUCE_INT(name, T, W)                                                                      \
+    static uint64_t name(const reducing *r, const T *x)                                             \
     {                                                                                               \
         uint64_t total = r->kind == PROD ? 1 : 0, squares = 0, sizes = 0;                           \
-        int64_t most = x[r->summed[0]], least = most;                                               \
+        W most = x[r->summed[0]], least = most;                                                     \
+        double powers = 0.0;                                                                        \
         for (int64_t i = 0; i < r->nsummed; i++) {                                                  \
-            const int64_t v = x[r->summed[i]];                                                      \
+            const W v = x[r->summed[i]];                                                            \
             const uint64_t u = (uint64_t)v;                                                         \
             most = v > most ? v : most;                                                             \
             least = v < least ? v : least;                                                          \
             total = r->kind == PROD ? total * u : total + u;                                        \
             squares += u * u;                                                                       \
-            sizes += v < 0 ? 0 - u : u;                                                             \
+            sizes += v > 0 ? u : 0 - u;                                                             \
         }                                                                                           \
+        for (int64_t i = 0; r->kind == LOG_SUM_EXP && i < r->nsummed; i++)                          \
+            powers += exp((double)x[r->summed[i]] - (double)most);                                  \
         switch (r->kind) {                                                                          \
-        case MAXIMUM: return most;                                                                  \
-        case MINIMUM: return least;                                                                 \
-        case MEAN: return (int64_t)total / r->nsummed;                                              \
-        case L1: return (int64_t)sizes;                                                             \
-        case SQUARES: return (int64_t)squares;                                                      \
-        case L2: return (int64_t)sqrt((double)squares);                                             \
-        default: return (int64_t)total;                                                             \
+        case MAXIMUM: return (uint64_t)most;                                                        \
+        case MINIMUM: return (uint64_t)least;                                                       \
+        case MEAN: return (uint64_t)((W)total / (W)r->nsummed);                                     \
+        case L1: return sizes;                                                                      \
+        case SQUARES: return squares;                                                               \
+        case L2: return (uint64_t)sqrt((double)squares);                                            \
+        case LOG_SUM: return (uint64_t)whole_log((double)(W)total, 0);                              \
+        case LOG_SUM_EXP: return (uint64_t)whole_log(powers, (int64_t)most);                        \
+        default: return total;                                                                      \
         }                                                                                           \
     }
-REDUCE_INT(reduce_i32, int32_t)
-REDUCE_INT(reduce_i64, int64_t)
+REDUCE_INT(reduce_i8, int8_t, int64_t)
+REDUCE_INT(reduce_u8, uint8_t, int64_t)
+REDUCE_INT(reduce_i32, int32_t, int64_t)
+REDUCE_INT(reduce_i64, int64_t, int64_t)
+REDUCE_INT(reduce_u32, uint32_t, uint64_t)
+REDUCE_INT(reduce_u64, uint64_t, uint64_t)
+
+#define PUT(T, function) ((T *)r->y)[k] = (T)function(r, (const T *)r->x + r->kept[k])
 
 static void reduce_range(void *context, int64_t begin, int64_t end)
 {
     const reducing *r = context;
     for (int64_t k = begin; k < end; k++) {
-        const int64_t at = r->kept[k];
-        if (r->type == LOP_F32) ((float *)r->y)[k] = (float)reduce_f32(r, (const float *)r->x + at);
-        if (r->type == LOP_F64) ((double *)r->y)[k] = reduce_f64(r, (const double *)r->x + at);
-        if (r->type == LOP_I32) ((int32_t *)r->y)[k] = (int32_t)reduce_i32(r, (const int32_t *)r->x + at);
-        if (r->type == LOP_I64) ((int64_t *)r->y)[k] = reduce_i64(r, (const int64_t *)r->x + at);
+        switch (r->type) {
+        case LOP_F32: PUT(float, reduce_f32); break;
+        case LOP_F64: PUT(double, reduce_f64); break;
+        case LOP_I8: PUT(int8_t, reduce_i8); break;
+        case LOP_U8: case LOP_BOOL: PUT(uint8_t, reduce_u8); break;
+        case LOP_I32: PUT(int32_t, reduce_i32); break;
+        case LOP_U32: PUT(uint32_t, reduce_u32); break;
+        case LOP_U64: PUT(uint64_t, reduce_u64); break;
+        default: PUT(int64_t, reduce_i64);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* core/ops/math/select.c - truth: Where, Not, IsNaN, IsInf. */
+/* core/ops/math/select.c - truth: Where, Not, IsNaN, IsInf, NonZero. */
 #include "ops/ops_impl.h"
 #include <math.h>
 #include <string.h>
@@ -80,6 +80,40 @@ lop_status ops_is_inf_forward(const lop_op_call *call, lop_error *err)
     for (int64_t i = 0; i < lop_tensor_size(call->in[0]); i++) {
         const double v = lop_tensor_get(call->in[0], i);
         y[i] = isinf(v) && (v < 0.0 ? below : above);
+    }
+    return LOP_OK;
+}
+
+/* ---- NonZero: how many entries there are hangs on the values, so the input must be constant ---- */
+
+lop_status ops_non_zero_shape(const lop_op_call *call, lop_error *err)
+{
+    lop_status st = ops_need(call, 1, 1, err);
+    if (st != LOP_OK) return st;
+    const lop_tensor *x = call->in[0];
+    if (!x->data)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "the input is computed from activations, a constant is expected: the "
+                        "output's shape would hang on them");
+    lop_shape y = {2, {x->shape.ndim > 0 ? x->shape.ndim : 1, 0}};
+    for (int64_t i = 0; i < lop_tensor_size(x); i++) y.dim[1] += lop_tensor_get(x, i) != 0.0;
+    return ops_set(call, 0, LOP_I64, &y, err);
+}
+
+lop_status ops_non_zero_forward(const lop_op_call *call, lop_error *err)
+{
+    const lop_tensor *x = call->in[0];
+    const int64_t count = call->out[0].shape.dim[1];
+    int64_t *y = call->out[0].data, n = 0;
+    (void)err;
+    for (int64_t i = 0; i < lop_tensor_size(x); i++) {
+        if (lop_tensor_get(x, i) == 0.0) continue;
+        int64_t rest = i;
+        for (int d = x->shape.ndim - 1; d >= 0; d--) {
+            y[d * count + n] = rest % x->shape.dim[d];
+            rest /= x->shape.dim[d];
+        }
+        if (x->shape.ndim == 0) y[0] = 0;       /* a scalar is a list of one */
+        n++;
     }
     return LOP_OK;
 }

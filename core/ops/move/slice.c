@@ -199,23 +199,27 @@ lop_status ops_pad_shape(const lop_op_call *call, lop_error *err)
     if (!known) return lop_fail(err, LOP_E_FORMAT, "mode is '%.30s'", mode);
     lop_shape y = call->in[0]->shape;
     for (int d = 0; d < y.ndim; d++) {
-        if (*mode != 'c' && y.dim[d] == 0) return lop_fail(err, LOP_E_SHAPE, "dimension %d is empty", d);
+        const int64_t left = y.dim[d] + (p.begin[d] < 0 ? p.begin[d] : 0) + (p.end[d] < 0 ? p.end[d] : 0);
         y.dim[d] += p.begin[d] + p.end[d];
+        if (*mode != 'c' && left < 1 && y.dim[d] > 0) return lop_fail(err, LOP_E_SHAPE, "dimension %d is empty", d);
     }
     if (ops_has(call, 2) && (lop_tensor_size(call->in[2]) != 1 || call->in[2]->type != call->in[0]->type))
         return lop_fail(err, LOP_E_SHAPE, "value: one %s expected", lop_dtype_name(call->in[0]->type));
     return ops_set(call, 0, call->in[0]->type, &y, err);
 }
 
-/* Which of n entries stands at place i, which may be outside; -1: none. */
-static int64_t pad_source(int64_t i, int64_t n, char mode)
+/* Which of n entries stands at place i, which may be outside; -1: none. Entries that a negative pad takes away are gone
+ * before the others are repeated. */
+static int64_t pad_source(const padding *p, int d, int64_t place, int64_t size, char mode)
 {
-    if (i >= 0 && i < n) return i;
+    const int64_t first = p->begin[d] < 0 ? -p->begin[d] : 0, n = size - first + (p->end[d] < 0 ? p->end[d] : 0);
+    const int64_t i = place - (p->begin[d] > 0 ? p->begin[d] : 0);
+    if (i >= 0 && i < n) return first + i;
     if (mode == 'c') return -1;
-    if (mode == 'e') return i < 0 ? 0 : n - 1;
-    if (mode == 'w') return (i % n + n) % n;
+    if (mode == 'e') return first + (i < 0 ? 0 : n - 1);
+    if (mode == 'w') return first + (i % n + n) % n;
     const int64_t period = n > 1 ? 2 * (n - 1) : 1, r = (i % period + period) % period;     /* mirrored, edges once */
-    return r < n ? r : period - r;
+    return first + (r < n ? r : period - r);
 }
 
 lop_status ops_pad_forward(const lop_op_call *call, lop_error *err)
@@ -234,7 +238,7 @@ lop_status ops_pad_forward(const lop_op_call *call, lop_error *err)
     ops_strides(&x->shape, stride);
     for (int d = 0; d < y->shape.ndim; d++)
         for (int64_t i = 0; i < m.n[d]; i++) {
-            const int64_t from = pad_source(i - p.begin[d], x->shape.dim[d], mode);
+            const int64_t from = pad_source(&p, d, i, x->shape.dim[d], mode);
             m.offset[d][i] = from < 0 ? OPS_FILL : from * stride[d];
         }
     ops_map_run(&m, lop_dtype_size(x->type), x->data, fill.data, y->data, call->team);

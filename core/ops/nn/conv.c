@@ -1,7 +1,7 @@
 /* core/ops/nn/conv.c - Conv (ONNX opsets 1 to 21): one to three spatial dimensions, groups, dilations.
  *
  * The kernel convolves planes. A slice of a volume's result is the convolution of a plane with c kd channels: channel
- * (i, t) is the slice that tap t of channel i falls on, and the weights (n, c / group, kd, kh, kw) lie in that order. */
+ * (i, t) is the slice that tap t of channel i falls on; the weights (n, c / group, kd, kh, kw) lie in that order. */
 #include "ops/ops_impl.h"
 #include <string.h>
 
@@ -90,7 +90,7 @@ typedef struct {
     const float *x;
     float *y;
     int64_t nx, ny;             /* floats an image */
-    int64_t scratch, planes, room;      /* bytes of the kernel's scratch; the same and planes before it; the same, a worker */
+    int64_t scratch, planes, room;      /* bytes a worker: where the input planes begin, the output slice, all */
     char *block;
     lop_team *inner;
 } images;

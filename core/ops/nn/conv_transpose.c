@@ -1,5 +1,5 @@
-/* core/ops/nn/conv_transpose.c - ConvTranspose (opsets 1 to 11), one to three spatial dimensions: each input pixel adds a
- * weighted kernel to the output. */
+/* core/ops/nn/conv_transpose.c - ConvTranspose (opsets 1 to 11), one to three spatial dimensions: each input pixel
+ * adds a weighted kernel to the output. */
 #include "ops/ops_impl.h"
 #include <string.h>
 

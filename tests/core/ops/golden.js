@@ -248,10 +248,29 @@ for (const round of ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil']
   for (const scale of ['2 2', '0.5 0.6'])
     cases.push(['Resize', 13, `nearest_mode=s:${round}`, `f 1x2x4x5 ~48|-|f 4 1 1 ${scale}`]);
 
+cases.push(...require('./golden_more.js'));
+
 // ---- text to tensors ----
 
 const types = {f: ['float32', 1, Float32Array], d: ['float64', 11, Float64Array], l: ['int64', 7, BigInt64Array],
-  i: ['int32', 6, Int32Array], b: ['bool', 9, Uint8Array], B: ['uint8', 2, Uint8Array], c: ['int8', 3, Int8Array]};
+  i: ['int32', 6, Int32Array], b: ['bool', 9, Uint8Array], B: ['uint8', 2, Uint8Array], c: ['int8', 3, Int8Array],
+  h: ['float16', 10, Uint16Array]};
+
+// float16 travels as its bits.
+function toHalf(v) {
+  const sign = v < 0 || Object.is(v, -0) ? 0x8000 : 0, a = Math.abs(v);
+  if (Number.isNaN(v)) return 0x7e00;
+  if (a >= 65520) return sign | 0x7c00;
+  const e = Math.max(a > 0 ? Math.floor(Math.log2(a)) : -14, -14), unit = 2 ** (e - 10), steps = a / unit;
+  let n = Math.floor(steps);
+  if (steps - n > 0.5 || (steps - n === 0.5 && n % 2)) n++;
+  return sign | (((e + 14) << 10) + n);
+}
+function fromHalf(h) {
+  const e = h >> 10 & 31, m = h & 1023, sign = h & 0x8000 ? -1 : 1;
+  if (e === 31) return m ? NaN : sign * Infinity;
+  return sign * (e ? (1024 + m) * 2 ** (e - 25) : m * 2 ** -24);
+}
 
 function random(n, seed) {
   const list = [];
@@ -269,13 +288,16 @@ function tensor(text) {
   const list = values[0] && values[0][0] === '~' ? random(n, Number(values[0].slice(1))) : values;
   if (list.length !== n) throw new Error('values: ' + text);
   const [name, number, array] = types[letter];
-  const value = letter === 'l' ? BigInt : v => Number(String(v).replace('inf', 'Infinity'));
+  const number_of = v => Number(String(v).replace('inf', 'Infinity'));
+  const value = letter === 'l' ? BigInt : letter === 'h' ? v => toHalf(number_of(v)) : number_of;
   return {name, number, dims, data: array.from(list, value)};
 }
 
 function text(t) {
   const letter = Object.keys(types).find(k => types[k][0] === t.type);
-  const values = Array.from(t.data, v => letter === 'f' ? String(Number(v.toPrecision(8))) : String(v)).map(v =>
+  let data = t.data;
+  if (letter === 'h') data = Array.from(new Uint16Array(data.buffer, data.byteOffset, data.length), fromHalf);
+  const values = Array.from(data, v => letter === 'f' ? String(Number(v.toPrecision(8))) : String(v)).map(v =>
     v.replace('Infinity', 'inf').replace('NaN', 'nan'));
   return [letter, t.dims.length ? t.dims.join('x') : 'scalar', ...values].join(' ');
 }
