@@ -10,6 +10,7 @@
 static int (*const modules[])(lua_State *L) = {
     lop_open_system,
     lop_open_tensor,
+    lop_open_image,
     lop_open_net,
     lop_open_stats,
     lop_open_bench,

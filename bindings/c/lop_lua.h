@@ -115,6 +115,7 @@ void lopL_progress_check(lua_State *L, const lopL_progress *p, lop_status st, co
 
 int lop_open_system(lua_State *L);              /* files, folders, the terminal, clock and hashes for the Lua half */
 int lop_open_tensor(lua_State *L);
+int lop_open_image(lua_State *L);               /* lop.load_image */
 int lop_open_exec(lua_State *L);                /* lop.exec */
 int lop_open_dataset(lua_State *L);             /* lop.data */
 int lop_open_bench(lua_State *L);               /* lop.time */

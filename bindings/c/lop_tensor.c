@@ -288,6 +288,7 @@ void lopL_tensor_type(lua_State *L)
     luaL_setfuncs(L, methods, 0);
     luaL_setfuncs(L, lopL_tensor_math, 0);
     luaL_setfuncs(L, lopL_tensor_reduce, 0);
+    luaL_setfuncs(L, lopL_tensor_image, 0);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

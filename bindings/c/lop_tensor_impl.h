@@ -6,6 +6,7 @@
 extern const luaL_Reg lopL_tensor_math[];       /* methods */
 extern const luaL_Reg lopL_tensor_math_meta[];  /* metamethods */
 extern const luaL_Reg lopL_tensor_reduce[];     /* methods */
+extern const luaL_Reg lopL_tensor_image[];      /* methods */
 int lopL_tensor_tostring(lua_State *L);
 void lopL_tensor_type(lua_State *L);             /* makes the metatable */
 

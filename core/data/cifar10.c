@@ -65,6 +65,7 @@ lop_status lop_data_read_cifar10(const char *path, const lop_data_options *optio
     bool test;
     d->image = (lop_shape){3, {3, SIDE, SIDE}};
     d->type = LOP_U8;
+    d->classes = 10;
     lop_status st = lop_data_split(options->split, &test, err);
     if (st == LOP_OK) st = test ? read_test(path, d, err) : read_train(path, d, err);
     return st == LOP_OK ? take_labels(path, d, err) : st;

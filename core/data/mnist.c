@@ -149,6 +149,7 @@ lop_status lop_data_read_mnist(const char *path, const lop_data_options *options
         d->size = images.dim[0];
         d->image = (lop_shape){3, {1, images.dim[1], images.dim[2]}};
         d->type = LOP_U8;
+        d->classes = 10;
         d->part[0] = (lop_data_part){images.bytes, d->size, step};
         d->parts = 1;
         st = take_labels(path, &labels, d, err);

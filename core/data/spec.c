@@ -5,8 +5,9 @@
 
 const char *const lop_data_kinds[] = {"mnist", "cifar10", "images", "npz", NULL};
 /* The keys of each kind, in the same order. */
-static const char *const keys[][5] = {
-    {"split", NULL}, {"split", NULL}, {"labels", "size", "resize", "crop", NULL}, {"x", "y", NULL}};
+static const char *const keys[][9] = {
+    {"split", NULL}, {"split", NULL},
+    {"labels", "size", "resize", "crop", "fit", "resample", "channels", "broken", NULL}, {"x", "y", NULL}};
 
 /* Changes (insert, delete, replace a letter) from a to b; words are cut at 31 letters. */
 static int distance(const char *a, const char *b)
@@ -64,7 +65,8 @@ static const char **field(lop_data_options *o, const char *key)
 {
     const struct { const char *key; const char **value; } fields[] = {
         {"split", &o->split}, {"x", &o->x}, {"y", &o->y}, {"labels", &o->labels}, {"size", &o->size},
-        {"resize", &o->resize}, {"crop", &o->crop}};
+        {"resize", &o->resize}, {"crop", &o->crop}, {"fit", &o->fit}, {"resample", &o->resample},
+        {"channels", &o->channels}, {"broken", &o->broken}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (strcmp(fields[i].key, key) == 0) return fields[i].value;
     return NULL;

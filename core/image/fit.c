@@ -7,6 +7,14 @@ enum { SIDE = 16384 };
 static int64_t at_least_1(int64_t v) { return v < 1 ? 1 : v; }
 static int64_t nearest(int64_t a, int64_t b) { return at_least_1((2 * a + b) / (2 * b)); }    /* a / b, halves up */
 
+/* A side that is to become `size` after cropping: as it is within the usual margin, else brought to the nearest end of
+ * it. */
+static int64_t with_margin(int64_t side, int64_t size)
+{
+    const int64_t most = size * 8 / 7;
+    return side < size ? size : side > most ? most : side;
+}
+
 /* The size that the whole picture is scaled to. */
 static void scaled_size(const lop_image *image, const lop_fit *fit, int64_t *height, int64_t *width)
 {
@@ -19,22 +27,27 @@ static void scaled_size(const lop_image *image, const lop_fit *fit, int64_t *hei
         *width = h <= w ? fit->resize * w / h : fit->resize;
         return;
     }
-    const bool taller = fit->height * w >= fit->width * h;      /* the height decides where the picture is to cover */
-    if (taller == (fit->mode == LOP_FIT_CROP)) *width = nearest(w * fit->height, h);
-    else *height = nearest(h * fit->width, w);
+    const bool crop = fit->mode == LOP_FIT_CROP;
+    if ((fit->height * w >= fit->width * h) == crop) {          /* the height decides */
+        if (crop) *height = with_margin(h, fit->height);
+        *width = nearest(w * *height, h);
+    } else {
+        if (crop) *width = with_margin(w, fit->width);
+        *height = nearest(h * *width, w);
+    }
 }
 
-static lop_status check(const lop_fit *fit, lop_error *err)
+lop_status lop_fit_check(const lop_fit *fit, lop_error *err)
 {
     if (fit->height < 1 || fit->width < 1 || fit->height > SIDE || fit->width > SIDE)
-        return lop_fail(err, LOP_E_ARG, "size %" PRId64 "x%" PRId64 ": sides of 1 to %d expected", fit->height, fit->width,
-                        SIDE);
+        return lop_fail(err, LOP_E_ARG, "size %" PRId64 "x%" PRId64 ": sides of 1 to %d expected", fit->height,
+                        fit->width, SIDE);
     if (fit->resize < 0 || fit->resize > SIDE || (fit->resize > 0 && fit->mode != LOP_FIT_CROP))
-        return lop_fail(err, LOP_E_ARG, fit->mode != LOP_FIT_CROP ? "resize=%" PRId64 ": only what is cropped after it has "
-                        "a short side" : "resize=%" PRId64 ": 1 to 16384 expected", fit->resize);
+        return lop_fail(err, LOP_E_ARG, "resize=%" PRId64 ": %s", fit->resize,
+                        fit->mode != LOP_FIT_CROP ? "only what is cropped has a short side" : "1 to 16384 expected");
     if (fit->resize > 0 && (fit->resize < fit->height || fit->resize < fit->width))
-        return lop_fail(err, LOP_E_ARG, "resize=%" PRId64 " is less than the size %" PRId64 "x%" PRId64 " that is cropped "
-                        "from it", fit->resize, fit->height, fit->width);
+        return lop_fail(err, LOP_E_ARG, "resize=%" PRId64 " is less than the size %" PRId64 "x%" PRId64 " that is "
+                        "cropped from it", fit->resize, fit->height, fit->width);
     return LOP_OK;
 }
 
@@ -54,7 +67,7 @@ static lop_status letterbox(lop_image *inner, const lop_fit *fit, lop_image *out
 lop_status lop_image_fit(const lop_image *image, const lop_fit *fit, lop_image *out, lop_error *err)
 {
     *out = (lop_image){0};
-    lop_status st = check(fit, err);
+    lop_status st = lop_fit_check(fit, err);
     if (st != LOP_OK) return st;
     int64_t h, w;
     scaled_size(image, fit, &h, &w);

@@ -28,8 +28,10 @@ static lop_status decode(const uint8_t *bytes, size_t n, lop_image *out, int *or
 {
     static const uint8_t jpeg[] = {0xff, 0xd8, 0xff}, png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (n == 0) return lop_fail(err, LOP_E_FORMAT, "the file is empty");
-    if (n >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) return lop_image_jpeg(bytes, n, out, orientation, err);
-    if (n >= sizeof png && memcmp(bytes, png, sizeof png) == 0) return lop_image_png(bytes, n, out, orientation, err);
+    if (n >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
+        return lop_image_jpeg(bytes, n, out, orientation, err);
+    if (n >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
+        return lop_image_png(bytes, n, out, orientation, err);
     return lop_fail(err, LOP_E_FORMAT, "neither a JPEG nor a PNG by its first bytes");
 }
 

@@ -1,5 +1,6 @@
-/* core/image/image.h - pictures: JPEG and PNG read (libjpeg, libpng) and made to fit a size, PNG written. A picture is RGB,
- * 8 bits a channel, upright. No state: calls on different pictures may run at once; equal input gives equal bytes. */
+/* core/image/image.h - pictures: JPEG and PNG read (libjpeg, libpng) and made to fit a size, PNG written. A picture is
+ * RGB, 8 bits a channel, upright. No state: calls on different pictures may run at once; equal input gives equal
+ * bytes. */
 #ifndef LOP_IMAGE_IMAGE_H
 #define LOP_IMAGE_IMAGE_H
 #include "tensor/tensor.h"
@@ -14,18 +15,18 @@ enum { LOP_IMAGE_PIXELS = 1 << 27 };    /* the most that is decoded: 400 MB as R
 /* ---- reading (image/image.c) ---- */
 
 /* Reads a picture, told by its first bytes and not by its name. *out is overwritten; yours to clear; empty on error.
- * Colours are those of Pillow's convert('RGB'): grey three times, palettes looked up, alpha dropped and not blended, four
- * channels of a JPEG taken as inverted CMYK or YCCK (Adobe's way, with or without its marker), gamma and profiles not
- * applied. 16 bits: the upper 8, grey too (where Pillow would saturate). EXIF's orientation, 1 to 8, is undone; a wrong
- * one is passed over. FORMAT: neither JPEG nor PNG, cut off, damaged, or more than LOP_IMAGE_PIXELS, which is found out
- * before there is memory for them; IO, NOTFOUND, MEMORY. Messages of lop_image_load begin with the path. */
+ * Colours are those of Pillow's convert('RGB'): grey three times, palettes looked up, alpha dropped and not blended,
+ * four channels of a JPEG taken as inverted CMYK or YCCK (Adobe's way, with or without its marker), gamma and profiles
+ * not applied. 16 bits: the upper 8, grey too (where Pillow would saturate). EXIF's orientation, 1 to 8, is undone; a
+ * wrong one is passed over. FORMAT: neither JPEG nor PNG, cut off, damaged, or more than LOP_IMAGE_PIXELS, which is
+ * found out before there is memory for them; IO, NOTFOUND, MEMORY. Messages of lop_image_load begin with the path. */
 lop_status lop_image_load(const char *path, lop_image *out, lop_error *err);
 lop_status lop_image_decode(const uint8_t *bytes, size_t n, lop_image *out, lop_error *err);
 /* A black picture; FORMAT where a side is below 1 or the pixels are too many. */
 lop_status lop_image_init(lop_image *image, int64_t height, int64_t width, lop_error *err);
 void lop_image_clear(lop_image *image);         /* an empty one is fine */
-/* to (channels, height, width): for 3 channels R, G, B; for 1 the luma (19595 R + 38470 G + 7471 B + 2^15) >> 16, which is
- * Pillow's convert('L') and gives grey back as it was. */
+/* to (channels, height, width): for 3 channels R, G, B; for 1 the luma (19595 R + 38470 G + 7471 B + 2^15) >> 16,
+ * which is Pillow's convert('L') and gives grey back as it was. */
 void lop_image_planes(const lop_image *image, int channels, uint8_t *to);
 
 /* ---- making it fit (image/fit.c, image/resample.c) ---- */
@@ -33,19 +34,23 @@ void lop_image_planes(const lop_image *image, int channels, uint8_t *to);
 typedef enum { LOP_RESAMPLE_BILINEAR, LOP_RESAMPLE_BICUBIC } lop_resample;      /* bicubic: a = -1/2 */
 typedef enum {
     LOP_FIT_CROP,               /* scaled with its aspect kept, what is over cut off, in the middle */
-    LOP_FIT_LETTERBOX,          /* scaled with its aspect kept until it is inside, in the middle, the rest LOP_LETTERBOX */
+    LOP_FIT_LETTERBOX,          /* scaled with its aspect kept to be inside, in the middle; the rest LOP_LETTERBOX */
     LOP_FIT_STRETCH             /* scaled to the size whatever its aspect */
 } lop_fit_mode;
 enum { LOP_LETTERBOX = 114 };   /* grey: the usual filling of detectors */
 typedef struct {
     int64_t height, width;      /* of what comes out */
     lop_fit_mode mode;
-    int64_t resize;             /* CROP: the short side after scaling; 0: the least that covers height x width */
+    int64_t resize;             /* CROP: the short side after scaling; 0: see lop_image_fit */
     lop_resample resample;
 } lop_fit;
-/* *out is overwritten: a picture of fit->height x fit->width. Scaled sizes: the short side as given, the long one
- * floor(resize * long / short); where resize is 0, the side that decides is met exactly and the other rounded to nearest.
- * Cropped at ((h - height) div 2, (w - width) div 2). ARG: sizes out of range, or a resize below the size. */
+/* ARG: sizes out of range (1 to 16384), a resize below the size or where nothing is cropped. */
+lop_status lop_fit_check(const lop_fit *fit, lop_error *err);
+/* *out is overwritten: a picture of fit->height x fit->width. What it is scaled to: STRETCH, that size. CROP by
+ * `resize`: the short side as given, the long one floor(resize * long / short). CROP without: with the aspect kept, so
+ * that the side that decides is within size to floor(8 size / 7), the usual margin (256 for 224): as it is where it is
+ * within, else the nearest end. LETTERBOX: the side that decides is met exactly. The other side is rounded to nearest.
+ * Cropped at ((h - height) div 2, (w - width) div 2). Errors as lop_fit_check, and MEMORY. */
 lop_status lop_image_fit(const lop_image *image, const lop_fit *fit, lop_image *out, lop_error *err);
 /* Bytes (out->height, out->width) of the picture as scaled to height x width, from row top and column left on. The
  * filter is as wide as the shrinking asks for (antialiased), rows first, 8 bits between the passes, weights of 22 bits:

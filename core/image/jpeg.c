@@ -1,5 +1,5 @@
-/* core/image/jpeg.c - JPEG by libjpeg. Its errors come by longjmp, into read_guarded and no further; what must be released
- * then lies in the decoder's struct, whose address alone crosses the jump. */
+/* core/image/jpeg.c - JPEG by libjpeg. Its errors come by longjmp, into read_guarded and no further; what must be
+ * released then lies in the decoder's struct, whose address alone crosses the jump. */
 #include "image/image_impl.h"
 #include <setjmp.h>
 #include <stdio.h>

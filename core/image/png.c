@@ -59,7 +59,8 @@ static void give(png_structp p, png_bytep to, size_t n)
     d->at += n;
 }
 
-/* Pixels that the file is too short for, however well they were compressed: found out before there is memory for them. */
+/* Pixels that the file is too short for, however well they were compressed: found out before there is memory for them.
+ * */
 static bool too_short(const decoder *d)
 {
     const int depth = png_get_bit_depth(d->p, d->info) * png_get_channels(d->p, d->info);

@@ -1,7 +1,7 @@
-/* core/image/resample.c - separable resampling. A pixel of what comes out, at x, stands at c = (x + 1/2) in / out of what
- * goes in; it is the sum over the pixels i within the support s = r max(in / out, 1) of c, each weighed by the filter at
- * (i + 1/2 - c) / max(in / out, 1), the weights scaled to a sum of 1 and rounded to 22 bits: sums are of whole numbers, so
- * every machine gives the same bytes. */
+/* core/image/resample.c - separable resampling. A pixel of what comes out, at x, stands at c = (x + 1/2) in / out of
+ * what goes in; it is the sum over the pixels i within the support s = r max(in / out, 1) of c, each weighed by the
+ * filter at (i + 1/2 - c) / max(in / out, 1), the weights scaled to a sum of 1 and rounded to 22 bits: sums are of
+ * whole numbers, so every machine gives the same bytes. */
 #include "image/image_impl.h"
 #include <math.h>
 
@@ -24,7 +24,8 @@ static double bicubic(double x)
 
 static double filter(lop_resample kind, double x) { return kind == LOP_RESAMPLE_BILINEAR ? bilinear(x) : bicubic(x); }
 
-/* For each of `count` pixels of what comes out: the pixels from[k] to from[k] + taps[k] - 1, and their weights, `most` apart. */
+/* For each of `count` pixels of what comes out: the pixels from[k] to from[k] + taps[k] - 1, and their weights, `most`
+ * apart. */
 typedef struct { int64_t count, most, *from, *taps; int32_t *weight; } plan;
 
 static void plan_clear(plan *p)
@@ -117,7 +118,8 @@ static lop_status resample(const lop_image *image, const plan *px, const plan *p
     const lop_status st = rows && sum ? lop_image_init(out, py->count, px->count, err) : LOP_E_MEMORY;
     for (int64_t y = first; st == LOP_OK && y < last; y++)
         across(px, image->pixels + y * image->width * 3, rows + (y - first) * bytes);
-    for (int64_t k = 0; st == LOP_OK && k < py->count; k++) down(py, k, rows, first, bytes, sum, out->pixels + k * bytes);
+    for (int64_t k = 0; st == LOP_OK && k < py->count; k++)
+        down(py, k, rows, first, bytes, sum, out->pixels + k * bytes);
     lop_free(rows);
     lop_free(sum);
     return st;
@@ -129,10 +131,10 @@ lop_status lop_image_resize(const lop_image *image, int64_t height, int64_t widt
     enum { MOST = INT32_MAX };
     const lop_window w = *window;
     *out = (lop_image){0};
-    if (height < 1 || width < 1 || height > MOST || width > MOST || w.top < 0 || w.left < 0 || w.height < 1 || w.width < 1 ||
-        w.height > height - w.top || w.width > width - w.left)
-        return lop_fail(err, LOP_E_ARG, "a window of %" PRId64 "x%" PRId64 " at %" PRId64 ", %" PRId64 " of %" PRId64 "x%"
-                        PRId64 " pixels", w.height, w.width, w.top, w.left, height, width);
+    if (height < 1 || width < 1 || height > MOST || width > MOST || w.top < 0 || w.left < 0 || w.height < 1 ||
+        w.width < 1 || w.height > height - w.top || w.width > width - w.left)
+        return lop_fail(err, LOP_E_ARG, "a window of %" PRId64 "x%" PRId64 " at %" PRId64 ", %" PRId64 " of %" PRId64
+                        "x%" PRId64 " pixels", w.height, w.width, w.top, w.left, height, width);
     plan px = {0}, py = {0};
     lop_status st = make_plan(image->width, width, w.left, w.width, kind, &px, err);
     if (st == LOP_OK) st = make_plan(image->height, height, w.top, w.height, kind, &py, err);

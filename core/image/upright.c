@@ -1,5 +1,6 @@
-/* core/image/upright.c - EXIF's orientation: found in its block, and undone. EXIF 2.3: "Exif\0\0", then a TIFF header (II or MM,
- * 42, offset of the first directory); a directory is a count and entries of 12 bytes: tag, type, count, value. */
+/* core/image/upright.c - EXIF's orientation: found in its block, and undone. EXIF 2.3: "Exif\0\0", then a TIFF header
+ * (II or MM, 42, offset of the first directory); a directory is a count and entries of 12 bytes: tag, type, count,
+ * value. */
 #include "image/image_impl.h"
 #include <string.h>
 
@@ -34,7 +35,7 @@ int lop_exif_orientation(const uint8_t *bytes, size_t n)
 
 lop_status lop_image_upright(lop_image *image, int orientation, lop_error *err)
 {
-    /* Where the pixel (y, x) of what comes out is taken from: sides exchanged, rows from below, columns from the right. */
+    /* Where the pixel (y, x) of what comes out is from: sides exchanged, rows from below, columns from the right. */
     static const struct { bool exchange, below, right; } turns[9] = {
         {0, 0, 0}, {0, 0, 0}, {0, 0, 1}, {0, 1, 1}, {0, 1, 0}, {1, 0, 0}, {1, 1, 0}, {1, 1, 1}, {1, 0, 1}};
     if (orientation <= 1 || orientation > 8) return LOP_OK;

@@ -42,6 +42,12 @@ furnish() {
     npy '(1, 1, 28, 28)' 3136 >digit.npy
     npy '(1, 3, 28, 28)' 9408 >rgb.npy
     npy '(1, 1, 28, 28)' 100 >cut.npy
+    mkdir photos photos/a photos/b broken named
+    cp "$root"/tests/golden/pictures/rgb8.png photos/a/1.png
+    cp "$root"/tests/golden/pictures/rgb420.jpg photos/b/2.jpg
+    echo 'no picture' >photos/b/notes.txt
+    cp photos/a/1.png broken/ && echo 'no picture' >broken/2.jpg && printf '1.png 3\n2.jpg 4\n' >broken/labels.txt
+    cp photos/a/1.png named/ && printf '1.png 3\n2.png 4\n' >named/labels.txt
     printf 'return {\n  model = "digits.onnx",,\n}\n' >syntax.lua
     echo 'local model = "digits.onnx"; print(model)' >no_table.lua
     mkdir half && cp digits/test-images-idx3-ubyte.gz half/

@@ -2,7 +2,7 @@
 
 local core = require "lop.core"
 
-local CHUNK = 250                       -- images a run: bounds memory, changes no result
+local CHUNK, BYTES = 250, 64 << 20      -- images a run at most, and bytes of them: bound memory, change no result
 
 -- Whether the label is among the k best of the scores, ties to the lower class; and the best class.
 local function rank(scores, label)
@@ -16,12 +16,30 @@ end
 
 local evaluate = {}
 
+-- The net's first input, or nil where its sizes are free.
+local function input_of(net)
+  local ok, inputs = pcall(net.inputs, net)
+  return ok and inputs[1] or nil
+end
+
+--- Opens a data set for a net: pictures are made to fit what it reads, unless the spec has a size. What was passed over
+--- is told.
+---@param spec string
+---@param opts {preprocess: string?, split: string?}
+---@param out table           lop.output
+function evaluate.open(net, spec, opts, out)
+  local input = input_of(net)
+  local set = core.data(spec, {preprocess = opts.preprocess, split = opts.split, input = input and input.shape})
+  for _, line in ipairs(set.notes) do out:note("%s", line) end
+  return set
+end
+
 --- Refuses pictures that are not of the size that a net reads.
 ---@param model string        its file, for the message
 ---@param spec string         of the data set
 function evaluate.check_fit(net, model, set, spec)
-  local x, input = set:batch(1, 1), net:inputs()[1]
-  local got, want = x:shape(), input.shape
+  local input, got = input_of(net), table.move(set.shape, 1, 3, 2, {1})
+  local want = input and input.shape or got
   for d = 2, math.max(#got, #want) do
     if got[d] ~= want[d] then
       core.fail("shape", ("%s: input '%s' is %s, the pictures of %s are %s: other data, or another model"):format(model,
@@ -30,18 +48,29 @@ function evaluate.check_fit(net, model, set, spec)
   end
 end
 
+-- Images a run, by their size.
+local function chunk_of(set)
+  local shape = set.shape
+  return math.max(1, math.min(CHUNK, BYTES // (4 * shape[1] * shape[2] * shape[3])))
+end
+
 --- Calls each(scores, label, number) for every image of the set, in order.
 ---@param net lop.net
 ---@param set lop.data
 ---@param each fun(scores: number[], label: integer?, number: integer)
 ---@param progress fun(what: string, done: integer, total: integer)?
 function evaluate.each(net, set, each, progress)
-  for first = 1, #set, CHUNK do
-    local n = math.min(CHUNK, #set - first + 1)
-    local x, labels = set:batch(first, n)
-    local y = net:forward(x)
+  for first, x, labels in set:batches(chunk_of(set)) do
+    local y, n = net:forward(x), x:shape()[1]
+    x:close()
     local rows = y:reshape {n, y:size() // n}:totable()
-    for i, scores in ipairs(rows) do each(scores, labels and labels[i], first + i - 1) end
+    for i, scores in ipairs(rows) do
+      if labels and labels[i] >= #scores then
+        core.fail("shape", ("image %d is of class %d, the model knows %d classes"):format(first + i - 1, labels[i],
+                  #scores))
+      end
+      each(scores, labels and labels[i], first + i - 1)
+    end
     if progress then progress("evaluate", first + n - 1, #set) end
   end
 end

@@ -46,9 +46,7 @@ function frontier.new(net, set)
   local input = net:inputs()
   if #input ~= 1 then core.fail("unsupported", ("the net has %d inputs, 1 expected"):format(#input)) end
   local self = setmetatable({names = {input[1].name}, chunks = {}, at = 0, images = #set, chunk = CHUNK}, frontier)
-  for first = 1, #set, CHUNK do
-    self.chunks[#self.chunks + 1] = {(set:batch(first, math.min(CHUNK, #set - first + 1)))}
-  end
+  for _, x in set:batches(CHUNK) do self.chunks[#self.chunks + 1] = {x} end
   return self
 end
 

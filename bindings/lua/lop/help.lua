@@ -64,6 +64,7 @@ help.entries = {
   {"lop.load_npy", "lop.load_npy(path)", "a tensor from a .npy file"},
   {"lop.load_npz", "lop.load_npz(path)", "a table of tensors by name from a .npz file"},
   {"lop.save_npz", "lop.save_npz(path, tensors [, {deflate = true}])", "writes a table of tensors by name"},
+  {"lop.load_image", "lop.load_image(path)", "a picture (JPEG, PNG) as uint8 (3, H, W)"},
   {"lop.threads", "lop.threads([n])", "how many threads work; n sets it"},
   {"lop.version", "lop.version()", "version, commit, CPU path, BLAS, as a table"},
   {"lop.load", "lop.load(path)", "a network from an ONNX file"},
@@ -103,6 +104,7 @@ help.entries = {
   {"tensor:map", "t:map(f)", "f of each element"},
   {"tensor:equal", "t:equal(u)", "same type, shape and elements"},
   {"tensor:save_npy", "t:save_npy(path)", "writes a .npy file"},
+  {"tensor:save_png", "t:save_png(path [, {low =, high =}])", "writes a PNG, grey or RGB"},
 }
 
 local function here(lop, name)

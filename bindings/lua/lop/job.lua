@@ -7,10 +7,6 @@ local prune = require "lop.prune"
 
 local job = {}
 
-local function open(part, preprocess)
-  return core.data(part.data, {preprocess = preprocess, split = part.split})
-end
-
 -- Calibration pictures that are also evaluated on are dropped, unless the recipe wants them.
 local function without_overlap(set, test, recipe, out)
   if not test or recipe.allow_overlap then return set, 0 end
@@ -29,8 +25,11 @@ end
 function job.open(recipe, out, net)
   net = net or core.load(recipe.model)
   local how = recipe.preprocess or net:meta("lop.preprocess")
-  local test = recipe.evaluate and open(recipe.evaluate, how)
-  local whole = open(recipe.calibrate, how)
+  local function open(part)
+    return evaluate.open(net, part.data, {preprocess = how, split = part.split}, out)
+  end
+  local test = recipe.evaluate and open(recipe.evaluate)
+  local whole = open(recipe.calibrate)
   local limit = recipe.evaluate and recipe.evaluate.images
   if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
   evaluate.check_fit(net, recipe.model, whole, recipe.calibrate.data)

@@ -187,7 +187,6 @@ T_TEST(missing_files_are_named)
     t_fails(lop_data_open("mnist", "/no/where", NULL, &d, &err), LOP_E_NOTFOUND, err, "/no/where: no such folder");
     t_fails(lop_data_open("npz", "/no/where.npz", NULL, &d, &err), LOP_E_NOTFOUND, err, "/no/where.npz: no such file");
     t_fails(lop_data_open("mnst", folder, NULL, &d, &err), LOP_E_ARG, err, "did you mean 'mnist'?");
-    t_fails(lop_data_open("images", folder, NULL, &d, &err), LOP_E_UNSUPPORTED, err, "open npz:FILE");
     folder_remove(folder);
 }
 
@@ -324,24 +323,24 @@ T_TEST(images_that_are_no_numbers_are_refused_and_labels_may_be_absent)
 T_TEST(a_picture_has_one_hash_in_whatever_file)
 {
     char folder[4096], path[4200], hex[65];
-    uint8_t a[32], b[32], bytes[PIXELS * 3];
+    lop_digest a[2];
+    uint8_t bytes[PIXELS * 3];
     lop_error err;
     lop_data *d;
     lop_sha256 s;
     snprintf(path, sizeof path, "%s/a.npz", folder_new(folder));
     put_npz(path, LOP_U8, LOP_U8, 2);
     t_ok(lop_data_open("npz", path, NULL, &d, &err), err);
-    t_ok(lop_data_hash(d, 3, a, &err), err);
-    t_ok(lop_data_hash(d, 4, b, &err), err);
-    assert_memory_not_equal(a, b, 32);
-    t_fails(lop_data_hash(d, 5, b, &err), LOP_E_ARG, err, "image 5 of a set of 5");
+    t_ok(lop_data_hash(d, (const int64_t[]){3, 4}, 2, NULL, a, &err), err);
+    assert_memory_not_equal(&a[0], &a[1], 32);
+    t_fails(lop_data_hash(d, (const int64_t[]){5}, 1, NULL, a, &err), LOP_E_ARG, err, "image 5 of a set of 5");
     for (int i = 0; i < PIXELS * 3; i++) bytes[i] = pixel(3, i);
     lop_sha256_init(&s);
     lop_sha256_add(&s, bytes, sizeof bytes);
     lop_sha256_hex(&s, hex);
     for (int i = 0; i < 32; i++) {
         char two[3];
-        snprintf(two, sizeof two, "%02x", a[i]);
+        snprintf(two, sizeof two, "%02x", a[0].byte[i]);
         assert_memory_equal(two, hex + 2 * i, 2);
     }
     lop_data_free(d);

@@ -16,10 +16,12 @@ return {
   positional = {"MODEL", "MODEL"},
   options = {"data", "preprocess", "images", "seed"},
   run = function(opts, args, out)
-    if not opts.data then core.fail("usage", "compare: --data SPEC is missing (KIND:PATH: mnist, cifar10, npz)") end
+    if not opts.data then
+      core.fail("usage", "compare: --data KIND:PATH is missing (KIND mnist, cifar10, images, npz)")
+    end
     local a, b = lop.load(args[1]), lop.load(args[2])
     local how = opts.preprocess or a:meta("lop.preprocess") or b:meta("lop.preprocess")
-    local set = lop.data(opts.data, {preprocess = how, split = "test"})
+    local set = evaluate.open(a, opts.data, {preprocess = how, split = "test"}, out)
     if opts.images and opts.images < #set then set = set:take(opts.images, opts.seed or 0) end
     evaluate.check_fit(a, args[1], set, opts.data)
     evaluate.check_fit(b, args[2], set, opts.data)

@@ -11,13 +11,15 @@ return {
   positional = {"MODEL"},
   options = {"data", "preprocess", "images", "seed"},
   run = function(opts, args, out)
-    if not opts.data then core.fail("usage", "eval: --data SPEC is missing (KIND:PATH, kinds mnist, cifar10, npz)") end
+    if not opts.data then
+      core.fail("usage", "eval: --data KIND:PATH is missing (KIND mnist, cifar10, images, npz)")
+    end
     local net = lop.load(args[1])
-    local set = lop.data(opts.data, {preprocess = opts.preprocess or net:meta("lop.preprocess"), split = "test"})
+    local how = opts.preprocess or net:meta("lop.preprocess")
+    local set = evaluate.open(net, opts.data, {preprocess = how, split = "test"}, out)
     if opts.images and opts.images < #set then set = set:take(opts.images, opts.seed or 0) end
     evaluate.check_fit(net, args[1], set, opts.data)
-    local _, labels = set:batch(1, 1)
-    if not labels then core.fail("format", opts.data .. ": has no labels to compare with") end
+    if not set.labelled then core.fail("format", opts.data .. ": has no labels to compare with") end
     local began = core.system.seconds()
     local result = evaluate.run(net, set, out:progress())
     result.seconds = core.system.seconds() - began

@@ -1,4 +1,4 @@
--- bindings/lua/lop/verbs/exec.lua - lop exec: runs a model on .npy inputs and writes its outputs as .npy.
+-- bindings/lua/lop/verbs/exec.lua - lop exec: runs a model on .npy files and pictures, writes its outputs as .npy.
 
 local core = require "lop.core"
 local json = require "lop.json"
@@ -9,22 +9,87 @@ local function file_of(prefix, i, count)
   return count == 1 and prefix .. ".npy" or ("%s_%d.npy"):format(prefix, i - 1)
 end
 
+-- The inputs that have to be given; by name, as few nets have several. Their shapes may be free.
+local function inputs_of(net)
+  local ok, list = pcall(net.inputs, net)
+  return ok and list or {}
+end
+
+local function refuse(text, ...)
+  core.fail("usage", "exec: " .. text:format(...))
+end
+
+local function names_of(inputs)
+  local names = {}
+  for i, input in ipairs(inputs) do names[i] = input.name end
+  return table.concat(names, ", ")
+end
+
+-- The path of FILE or FILE?key=value.
+local function path_of(file)
+  return file:match("^(.*)%?[^?]*$") or file
+end
+
+-- The files given by name, by place of their input; and the others, in order.
+local function sort_out(words, inputs)
+  local place, given, free = {}, {}, {}
+  for i, input in ipairs(inputs) do place[input.name] = i end
+  for _, word in ipairs(words) do
+    local name, file = word:match("^([^=]+)=(.+)$")
+    local at = name and place[name]
+    if at and given[at] then refuse("input '%s' is given twice", name) end
+    if at then
+      given[at] = file
+    elseif name and #inputs > 0 and not name:find("[/?]") and not core.system.kind(path_of(word)) then
+      refuse("no input '%s' (the model has %s)", name, names_of(inputs))
+    else
+      free[#free + 1] = word
+    end
+  end
+  return given, free
+end
+
+-- NAME=FILE, or FILE for the next input that has none yet: the files in the order of the inputs.
+local function assign(words, inputs)
+  local given, free = sort_out(words, inputs)
+  local at = 1
+  for _, file in ipairs(free) do
+    while given[at] do at = at + 1 end
+    if #inputs > 0 and at > #inputs then refuse("no input for '%s' (the model has %s)", file, names_of(inputs)) end
+    given[at] = file
+  end
+  for i, input in ipairs(inputs) do
+    if not given[i] then refuse("input '%s' is missing: --input %s=FILE", input.name, input.name) end
+  end
+  return given
+end
+
+local pictures = {jpg = true, jpeg = true, png = true}
+
+-- A .npy file as it is; a picture, FILE or FILE?key=value as for data sets, made to fit and preprocessed.
+local function read(file, input, preprocess)
+  local kind = path_of(file):match("%.(%w+)$")
+  if not kind or not pictures[kind:lower()] then return lop.load_npy(file) end
+  local set = lop.data("images:" .. file, {preprocess = preprocess, input = input and input.shape})
+  return (set:batch(1, 1))
+end
+
 return {
-  summary = "run a model on .npy files; outputs as .npy",
-  usage = "exec MODEL --input FILE.npy ... [-o PREFIX]",
+  summary = "run a model on .npy files or pictures; outputs as .npy",
+  usage = "exec MODEL --input [NAME=]FILE ... [--preprocess P] [-o PREFIX]",
+  text = "A picture (.jpg, .jpeg, .png) is made to fit the input; FILE?fit=stretch says how, as for data sets.",
   positional = {"MODEL"},
   options = {
     {name = "input", type = "string", value = "FILE", repeated = true,
-     help = "a .npy file; one for each input, in order"},
-    "output",
+     help = "a .npy file or a picture, one for each input: in order, or by name as NAME=FILE"},
+    "preprocess", "output",
   },
   run = function(opts, args, out)
     local files = opts.input or {}
-    if type(files) ~= "table" then files = {files} end
-    if #files == 0 then core.fail("usage", "exec: --input FILE.npy is missing") end
+    if #files == 0 then core.fail("usage", "exec: --input FILE is missing (a .npy file or a picture)") end
     local net = lop.load(args[1])
-    local inputs = {}
-    for i, file in ipairs(files) do inputs[i] = lop.load_npy(file) end
+    local how, known, inputs = opts.preprocess or net:meta("lop.preprocess"), inputs_of(net), {}
+    for i, file in ipairs(assign(files, known)) do inputs[i] = read(file, known[i], how) end
     local results = table.pack(pcall(net.forward, net, table.unpack(inputs)))
     if not table.remove(results, 1) then
       local e = results[1]

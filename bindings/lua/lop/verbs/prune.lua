@@ -18,7 +18,7 @@ end
 
 -- The flags as the recipe that they stand for.
 local function recipe_of(opts, model)
-  if not opts.data then core.fail("usage", "prune: --data SPEC is missing (KIND:PATH, kinds mnist, cifar10, npz)") end
+  if not opts.data then core.fail("usage", "prune: --data KIND:PATH is missing (KIND mnist, cifar10, images, npz)") end
   return schema.check {
     model = model, preprocess = opts.preprocess, budget = budget(opts), seed = opts.seed, allocate = opts.allocate,
     calibrate = {data = opts.data, images = opts.images, positions = opts.positions},
