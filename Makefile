@@ -20,6 +20,10 @@ ifeq ($(BUILD),asan)
 OPT  := -O1 -g -fno-omit-frame-pointer
 SAN  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
+ifeq ($(BUILD),fuzz)
+OPT  := -O1 -g -fno-omit-frame-pointer
+SAN  := -fsanitize=address,undefined,float-cast-overflow,fuzzer-no-link -fno-sanitize-recover=all
+endif
 CFLAGS   = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SAN) -ffp-contract=off -fPIC -fvisibility=default
 CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
 
@@ -42,15 +46,19 @@ RECIPES  := $(sort $(shell find recipes -type f))
 REC_OUT  := $(patsubst recipes/%,$(SHARE)/recipes/%,$(RECIPES))
 CORE_SO  := $(OUT)/lib/lua/5.4/lop/core.so
 TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
-TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/conformance/test_conformance
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/fuzz/%,$(FUZZ_SRC))
+TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/conformance/test_conformance \
+	$(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/test_%,$(FUZZ_SRC))
 
-.PHONY: force all help test test-long bench check install clean lua
+.PHONY: force all help test test-long fuzz fuzzers bench check install clean lua
 all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
 
 help:
 	@echo "make            build/lop, build/liblop.a, build/liblop.so, build/share/lua/5.4/lop"
 	@echo "make test       C, Lua and command-line suites (BUILD=asan: under ASan and UBSan)"
 	@echo "make test-long  the same with more seeds, and the measured figures of the README"
+	@echo "make fuzz       every reader of files, SECONDS=60 each, under clang's libFuzzer, ASan and UBSan"
 	@echo "make bench      speed, as ratios to ONNX Runtime in the same run"
 	@echo "make check      lint and format"
 	@echo "make install    to PREFIX (default /usr/local)"
@@ -101,6 +109,25 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 $(OUT)/tests/conformance/%: tests/conformance/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests $< -o $@ $(OUT)/liblop.a -lcmocka $(LIBS)
+
+# A target of tests/fuzz is a fuzzer, and a test that replays what fuzzers have found.
+FUZZ_CC = $(CC) $(CFLAGS) $(CPPFLAGS) -Itests -DLUA_FOLDER='"$(OUT)/share/lua/5.4"' $(filter %.c %.o,$^) -o $@
+$(OUT)/tests/fuzz/test_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(OUT)/liblop.a $(wildcard tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -DCORPUS='"$*"' $(OUT)/liblop.a $(FUZZ_LIBS) -lcmocka $(LIBS)
+$(OUT)/fuzz/%: tests/fuzz/fuzz_%.c $(OUT)/liblop.a $(wildcard tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -fsanitize=fuzzer $(OUT)/liblop.a $(FUZZ_LIBS) $(LIBS)
+$(OUT)/fuzz/onnx $(OUT)/fuzz/exec: tests/fuzz/mutate_onnx.c
+$(OUT)/fuzz/recipe $(OUT)/tests/fuzz/test_recipe: FUZZ_LIBS := $(LUA_LIBS) $(EDIT_LIBS)
+$(OUT)/fuzz/recipe $(OUT)/tests/fuzz/test_recipe: CPPFLAGS += $(LUA_CFLAGS)
+$(OUT)/fuzz/recipe $(OUT)/tests/fuzz/test_recipe: $(BIND_OBJ) | lua
+
+fuzzers: $(FUZZ_BIN)
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) BUILD=fuzz CC=clang fuzzers
+	@sh tests/fuzz/run.sh build-fuzz $(SECONDS) $(TARGETS)
 
 test: all $(TEST_BIN)
 	@sh tests/run.sh $(OUT)

@@ -17,6 +17,24 @@ bool lop_add_size(size_t *out, size_t a, int64_t b)
     return true;
 }
 
+#if defined(__SANITIZE_ADDRESS__)               /* gcc */
+#define EXACT
+#elif defined(__has_feature)                    /* clang */
+#if __has_feature(address_sanitizer)
+#define EXACT
+#endif
+#endif
+
+/* Whole lines, so that a block shares none, and never 0; exact where a sanitizer looks for steps past the end. */
+static size_t padded(size_t bytes)
+{
+#ifdef EXACT
+    return bytes > 0 ? bytes : 1;
+#else
+    return (bytes + 64) / 64 * 64;
+#endif
+}
+
 void *lop_array(int64_t count, size_t size, lop_error *err)
 {
     size_t bytes;
@@ -26,8 +44,8 @@ void *lop_array(int64_t count, size_t size, lop_error *err)
     }
     void *block = NULL;
     if (lop_mul_size(&bytes, size, count) && bytes <= SIZE_MAX - 127) {
-        bytes = (bytes + 64) / 64 * 64;         /* never 0; whole lines, so that a block shares none */
-        block = aligned_alloc(64, bytes);
+        bytes = padded(bytes);
+        if (posix_memalign(&block, 64, bytes) != 0) block = NULL;
         if (block) memset(block, 0, bytes);
     }
     if (!block) lop_fail(err, LOP_E_MEMORY, "no memory for %" PRId64 " items of %zu bytes", count, size);

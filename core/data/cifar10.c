@@ -51,7 +51,7 @@ static lop_status take_labels(const char *folder, lop_data *d, lop_error *err)
     int64_t at = 0;
     for (int k = 0; k < d->parts; k++)
         for (int64_t i = 0; i < d->part[k].count; i++, at++) {
-            const uint8_t label = d->part[k].images[(size_t)i * RECORD - 1];
+            const uint8_t label = *(d->part[k].images + (size_t)i * RECORD - 1);
             if (label > 9)
                 return lop_fail(err, LOP_E_FORMAT, "%s: image %" PRId64 " has label %d: 0 to 9 expected", folder, at,
                                 label);

@@ -127,8 +127,8 @@ static lop_status make_step(fusion *f, int k, bool fuse, exec_step *s, lop_error
 {
     lop_exec *e = f->e;
     const lop_node *n = e->graph->node[k];
-    *s = (exec_step){.op = lop_op_find(e->graph->ops, n->domain, n->op), .node = k, .out = n->out[0], .in = n->in[0],
-                     .add = -1};
+    *s = (exec_step){.op = lop_op_find(e->graph->ops, n->domain, n->op), .node = k, .out = n->out[0],
+                     .in = n->nin > 0 ? n->in[0] : -1, .add = -1};
     f->taken[k] = true;
     lop_cost cost = {0};
     lop_status st = lop_node_cost(e->graph, &e->shapes, k, &cost, err);

@@ -16,6 +16,8 @@ typedef struct {
     lop_error *err;
 } search;
 
+enum { MOST = 1 << 24 };        /* channels of all kinds: a file may declare an input of any width */
+
 static int root(search *f, int c)
 {
     while (f->parent[c] != c) c = f->parent[c] = f->parent[f->parent[c]];
@@ -59,7 +61,10 @@ static lop_status new_labels(search *f, int v, int64_t n, int **out)
 static lop_status fresh(search *f, int v, int node, int stop)
 {
     const int64_t n = channels_of(f, v);
-    if (n == 0 || n > INT32_MAX - f->count) return LOP_OK;
+    if (n == 0) return LOP_OK;
+    if (n > MOST - f->count)
+        return lop_fail(f->err, LOP_E_UNSUPPORTED, "value '%s' and those before it have more than %d channels",
+                        f->g->value[v]->name, MOST);
     int *label;
     lop_status st = grow(f, f->count + n);
     if (st == LOP_OK) st = new_labels(f, v, n, &label);
