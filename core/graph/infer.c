@@ -188,7 +188,7 @@ static lop_status infer_node(inference *f, int node)
     const bool constant = strcmp(n->op, "Constant") == 0 && n->nin == 0 && n->nout == 1;
     const int64_t opset = lop_graph_opset(f->g, n->domain);
     if (!constant && (!op || !op->shape)) {
-        note_unsupported(f, node, "");
+        note_unsupported(f, node, strcmp(n->op, "If") == 0 ? "the condition is not constant" : "");
         return LOP_OK;
     }
     for (int i = 0; i < n->nin; i++) {

@@ -17,6 +17,11 @@ lop_status lop_onnx_load(const char *path, const lop_op_table *ops, lop_graph **
  * refused (FORMAT). Messages begin with the thing, not with a path. */
 lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder, const lop_op_table *ops,
                           lop_graph **out, lop_error *err);
+/* Puts the branch in the place of each If whose condition is constant: an initializer, computed from such, or from the
+ * shapes that the inputs declare, alike for one image and for two. Loading does it; call it again once inputs have been
+ * made constants. *count: how many. Names that the graph has already get a number behind them. folder as above. On
+ * error g can only be freed. */
+lop_status lop_onnx_take_branches(lop_graph *g, const char *folder, int *count, lop_error *err);
 
 /* Writes g: the file appears whole or not at all. All tensors go into it, as raw data. Equal graphs give equal bytes.
  * Limited to 2 GiB by protobuf: UNSUPPORTED. Messages begin with path. */

@@ -14,6 +14,21 @@ lop_status lop_onnx_read_tensor(const Onnx__TensorProto *t, const char *what, co
                                 lop_error *err);
 /* Whether lop_tensor can hold it: its type has a size here, and it has no more than LOP_MAX_DIMS dimensions. */
 bool lop_onnx_holds(const Onnx__TensorProto *t);
+/* Reading into a graph (onnx/read.c). */
+typedef struct {
+    lop_graph *g;
+    const char *folder;         /* of external data, or NULL */
+    int *slot;                  /* open addressing: value number + 1 by the hash of its name, 0: free; lop_free it */
+    size_t slots;               /* a power of two, more than twice the values */
+    lop_error *err;
+} lop_onnx_reader;
+/* slot: the names of g's values, and room for all that m can add. */
+lop_status lop_onnx_start_names(lop_onnx_reader *r, const Onnx__GraphProto *m);
+/* Each message goes once its tensor is taken. */
+lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m);
+lop_status lop_onnx_read_infos(lop_onnx_reader *r, Onnx__ValueInfoProto **list, size_t count);
+/* A node before position `at`, its values by name. */
+lop_status lop_onnx_insert_node(lop_onnx_reader *r, const Onnx__NodeProto *m, int at);
 /* The bytes of a message; *bytes NULL and *size 0 where it is empty. */
 lop_status lop_onnx_pack(const ProtobufCMessage *m, uint8_t **bytes, size_t *size, lop_error *err);
 #endif

@@ -4,13 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct {
-    lop_graph *g;
-    const char *folder;
-    int *slot;                  /* open addressing: value number + 1 by the hash of its name, 0: free */
-    size_t slots;               /* a power of two, more than twice the values */
-    lop_error *err;
-} reader;
+typedef lop_onnx_reader reader;
 
 static lop_status text(char **to, const char *from, lop_error *err)
 {
@@ -75,13 +69,15 @@ static lop_status number(reader *r, const char *name, int *id)
 }
 
 /* Room for every name that the model can hold, so that the table never grows. */
-static lop_status start_names(reader *r, const Onnx__GraphProto *m)
+lop_status lop_onnx_start_names(lop_onnx_reader *r, const Onnx__GraphProto *m)
 {
-    size_t most = m->n_input + m->n_output + m->n_initializer + m->n_value_info;
+    size_t most = m->n_input + m->n_output + m->n_initializer + m->n_value_info + (size_t)r->g->nvalue;
     for (size_t k = 0; k < m->n_node; k++) most += m->node[k]->n_input + m->node[k]->n_output;
     if (most > INT_MAX / 4) return lop_fail(r->err, LOP_E_UNSUPPORTED, "the graph names %zu values, too many", most);
     for (r->slots = 64; r->slots < 2 * most;) r->slots *= 2;
     r->slot = lop_array((int64_t)r->slots, sizeof *r->slot, r->err);
+    for (int v = 0; r->slot && v < r->g->nvalue; v++)
+        if (r->g->value[v]->name[0]) r->slot[name_slot(r, r->g->value[v]->name)] = v + 1;
     return r->slot ? LOP_OK : LOP_E_MEMORY;
 }
 
@@ -151,7 +147,7 @@ static lop_status read_initializer(reader *r, Onnx__TensorProto *t, size_t k)
 }
 
 /* Each message goes once its tensor is taken: two copies of all weights would be twice the model. */
-static lop_status read_initializers(reader *r, Onnx__GraphProto *m)
+lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m)
 {
     lop_status st = LOP_OK;
     for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) {
@@ -179,7 +175,7 @@ static lop_status read_list(reader *r, Onnx__ValueInfoProto **list, size_t count
 }
 
 /* Declarations come after the initializers, whose own shape is the one that counts. */
-static lop_status read_infos(reader *r, Onnx__ValueInfoProto **list, size_t count)
+lop_status lop_onnx_read_infos(lop_onnx_reader *r, Onnx__ValueInfoProto **list, size_t count)
 {
     lop_status st = LOP_OK;
     for (size_t k = 0; st == LOP_OK && k < count; k++) {
@@ -312,6 +308,17 @@ static lop_status read_nodes(reader *r, const Onnx__GraphProto *m)
     return st;
 }
 
+lop_status lop_onnx_insert_node(lop_onnx_reader *r, const Onnx__NodeProto *m, int at)
+{
+    lop_node *n;
+    lop_status st = lop_graph_insert(r->g, at, "", "", NULL, 0, NULL, 0, &n, r->err);
+    if (st != LOP_OK) return st;
+    void *const blocks[] = {n->name, n->op, n->domain, n->in, n->out};
+    for (size_t k = 0; k < sizeof blocks / sizeof *blocks; k++) lop_free(blocks[k]);
+    *n = (lop_node){0};
+    return read_node(r, m, n);
+}
+
 /* ---- the model ---- */
 
 static lop_status read_texts(lop_graph *g, const Onnx__ModelProto *m, lop_error *err)
@@ -368,19 +375,19 @@ static lop_status read_model(reader *r, Onnx__ModelProto *m)
     if (!net) return lop_fail(r->err, LOP_E_FORMAT, "holds no graph: is it an ONNX model?");
     if (net->n_sparse_initializer > 0)
         return lop_fail(r->err, LOP_E_UNSUPPORTED, "has sparse initializers, which are not supported");
-    lop_status st = start_names(r, net);
+    lop_status st = lop_onnx_start_names(r, net);
     if (st == LOP_OK) st = read_texts(g, m, r->err);
     if (st == LOP_OK) st = read_tables(g, m, r->err);
     if (st == LOP_OK) st = read_extra(g, m, r->err);
     if (st == LOP_OK) st = read_list(r, net->input, net->n_input, "input", &g->input, &g->ninput);
     if (st == LOP_OK && g->nvalue < g->ninput)
         st = lop_fail(r->err, LOP_E_FORMAT, "two inputs of the graph have the same name");
-    if (st == LOP_OK) st = read_initializers(r, net);
+    if (st == LOP_OK) st = lop_onnx_read_initializers(r, net);
     if (st == LOP_OK) st = read_nodes(r, net);
     if (st == LOP_OK) st = read_list(r, net->output, net->n_output, "output", &g->output, &g->noutput);
-    if (st == LOP_OK) st = read_infos(r, net->input, net->n_input);
-    if (st == LOP_OK) st = read_infos(r, net->output, net->n_output);
-    if (st == LOP_OK) st = read_infos(r, net->value_info, net->n_value_info);
+    if (st == LOP_OK) st = lop_onnx_read_infos(r, net->input, net->n_input);
+    if (st == LOP_OK) st = lop_onnx_read_infos(r, net->output, net->n_output);
+    if (st == LOP_OK) st = lop_onnx_read_infos(r, net->value_info, net->n_value_info);
     return st == LOP_OK ? lop_graph_sort(g, r->err) : st;
 }
 
@@ -400,6 +407,8 @@ lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder,
     if (st == LOP_OK) st = read_model(&r, m);
     onnx__model_proto__free_unpacked(m, NULL);
     lop_free(r.slot);
+    int taken;
+    if (st == LOP_OK) st = lop_onnx_take_branches(r.g, folder, &taken, err);
     if (st == LOP_OK) *out = r.g;
     else lop_graph_free(r.g);
     return st;

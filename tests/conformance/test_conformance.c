@@ -116,14 +116,17 @@ static bool claimed(const vector *v, const lop_graph *g)
 
 /* ---- running it ---- */
 
-/* Inputs from `first` on become constants. */
+/* Inputs from `first` on become constants, among them, it may be, what an If asks for. */
 static void bind(vector *v, int first)
 {
+    lop_error err;
+    int taken;
     for (int i = first; i < v->ninput; i++) {
         lop_tensor *c = &v->graph->value[v->input[i]]->constant;
         lop_tensor_clear(c);
         lop_tensor_share(c, &v->in[i]);
     }
+    t_ok(lop_onnx_take_branches(v->graph, NULL, &taken, &err), err);
 }
 
 static lop_status infer(const vector *v, int free_inputs, lop_shapes *s, lop_error *err)
