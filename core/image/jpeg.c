@@ -37,7 +37,7 @@ static void weigh(j_common_ptr j, int level)
 {
     const int code = j->err->msg_code;
     if (level < 0 && (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_MUST_RESYNC ||
-                      code == JWRN_JPEG_EOF || code == JWRN_ARITH_BAD_CODE)) leave(j);
+                      code == JWRN_ARITH_BAD_CODE)) leave(j);
 }
 
 static void be_silent(j_common_ptr j) { (void)j; }

@@ -50,6 +50,17 @@ function frontier.new(net, set)
   return self
 end
 
+--- A frontier at the same place that moves on its own: they share memory until then, and pictures are decoded once.
+function frontier:twin()
+  local twin = setmetatable({names = self.names, chunks = {}, at = self.at, images = self.images, chunk = CHUNK},
+                            frontier)
+  for i, values in ipairs(self.chunks) do
+    twin.chunks[i] = {}
+    for k, t in ipairs(values) do twin.chunks[i][k] = t:reshape(t:shape()) end
+  end
+  return twin
+end
+
 --- Moves it behind the layer at `position`.
 function frontier:advance(net, position)
   if position <= self.at then return end

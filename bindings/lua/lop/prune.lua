@@ -17,7 +17,8 @@ local prune = {}
 
 -- The frontiers of both networks, for one set of images.
 local function pair(base, set)
-  return {original = frontier.new(base, set), now = frontier.new(base, set)}
+  local original = frontier.new(base, set)
+  return {original = original, now = original:twin()}
 end
 
 -- Statistics for the calibration images, and for the held-out ones, which choose the ridge.
