@@ -1,7 +1,7 @@
 # scripts/arrows.awk - who includes whom. A room of core uses its own files and the public headers of the rooms above it
 # in the list below; *_impl.h stays in its folder; nothing climbs by "..". Called by scripts/check over all C files.
 BEGIN {
-    count = split("base tensor linalg graph onnx kernel ops exec image data sample shard lasso select reconstruct " \
+    count = split("base tensor linalg graph couple onnx kernel ops exec image data sample shard lasso select reconstruct " \
                   "decompose train", rooms, " ")
     for (i = 1; i <= count; i++) rank[rooms[i]] = i
 }

@@ -235,7 +235,7 @@ static lopL_work *find_groups(lua_State *L, const lop_graph *g)
     return h;
 }
 
-/* ---@return table[]  channels that are cut together: name, width, producers, consumers, prunable, reason */
+/* ---@return table[]  channels that are cut together: name, width, kind, producers, consumers, prunable, reason, blocker */
 static int net_groups(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
@@ -243,35 +243,75 @@ static int net_groups(lua_State *L)
     lua_createtable(L, h->groups.count, 0);
     for (int i = 0; i < h->groups.count; i++) {
         const lop_group *p = &h->groups.group[i];
-        lua_createtable(L, 0, 6);
+        lua_createtable(L, 0, 8);
         set_text(L, "name", p->name);
         set_text(L, "reason", p->reason);
+        set_text(L, "kind", p->kind == LOP_GROUP_STREAM ? "stream" : "inner");
         push_nodes(L, g, "producers", p->producer, p->nproducer);
         push_nodes(L, g, "consumers", p->consumer, p->nconsumer);
         lua_pushinteger(L, p->width);
         lua_setfield(L, -2, "width");
         lua_pushboolean(L, p->prunable);
         lua_setfield(L, -2, "prunable");
+        if (p->blocker >= 0) {
+            lua_createtable(L, 0, 2);
+            set_text(L, "node", lop_node_label(g, g->node[p->blocker]));
+            set_text(L, "op", g->node[p->blocker]->op);
+            lua_setfield(L, -2, "blocker");
+        }
         lua_rawseti(L, -2, i + 1);
     }
     return 1;
 }
 
-/* Keeps the listed channels (from 1) of a group, in place.
- * ---@param group string     its name
- * ---@param keep integer[]   ascending */
+static int group_named(lua_State *L, const lop_groups *q, const char *name)
+{
+    for (int i = 0; i < q->count; i++)
+        if (strcmp(q->group[i].name, name) == 0) return i;
+    return lopL_failf(L, "notfound", "no group '%s': net:groups() lists them", name);
+}
+
+/* A table {group = keep, ...} at index 2 as cuts, in the order of the groups. Pushes what holds their lists. */
+static const lop_cut *cuts_of(lua_State *L, const lop_groups *q, int *n)
+{
+    lop_cut *list = lua_newuserdatauv(L, (size_t)(q->count + 1) * sizeof *list, 0);
+    *n = 0;
+    for (int i = 0; i < q->count; i++) {
+        if (lua_getfield(L, 2, q->group[i].name) == LUA_TNIL) {
+            lua_pop(L, 1);
+            continue;
+        }
+        list[*n] = (lop_cut){.group = i};
+        luaL_checkstack(L, 8, NULL);
+        list[*n].keep = lopL_channels(L, lua_gettop(L), "keep", q->group[i].width, &list[*n].count);
+        (*n)++;
+    }
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {                            /* every name is a group's */
+        if (lua_type(L, -2) == LUA_TSTRING) group_named(L, q, lua_tostring(L, -2));
+        lua_pop(L, 1);
+    }
+    return list;
+}
+
+/* Keeps the listed channels (from 1) of a group, or of several, in place.
+ * ---@param group string|table<string, integer[]>     its name; or all names with their lists
+ * ---@param keep integer[]?  ascending */
 static int net_cut(lua_State *L)
 {
     lop_graph *g = lopL_checknet(L, 1);
-    const char *name = luaL_checkstring(L, 2);
+    const bool many = lua_istable(L, 2);
+    if (!many) luaL_checkstring(L, 2);
     const lopL_work *h = find_groups(L, g);
-    int which = 0;
-    while (which < h->groups.count && strcmp(h->groups.group[which].name, name) != 0) which++;
-    if (which == h->groups.count) return lopL_failf(L, "notfound", "no group '%s': net:groups() lists them", name);
-    int64_t count;
-    const int64_t *keep = lopL_channels(L, 3, "keep", h->groups.group[which].width, &count);
     lop_error err;
-    lopL_check(L, lop_graph_cut(g, &h->groups, which, keep, count, &err), &err);
+    int n = 1;
+    lop_cut one = {.group = 0};
+    if (!many) {
+        one.group = group_named(L, &h->groups, lua_tostring(L, 2));
+        one.keep = lopL_channels(L, 3, "keep", h->groups.group[one.group].width, &one.count);
+    }
+    const lop_cut *cuts = many ? cuts_of(L, &h->groups, &n) : &one;
+    lopL_check(L, lop_graph_cut_all(g, &h->groups, cuts, n, &err), &err);
     return 0;
 }
 
@@ -334,7 +374,8 @@ static int net_window(lua_State *L)
 
 /* ---@param layer string     a convolution, or a Gemm
  * ---@param group string
- * ---@return integer[]       places (from 1) of its input channels that are the group's, by channel of the group */
+ * ---@return integer[] places   (from 1) of its input channels that are the group's, by channel of the group
+ * ---@return integer total      of such places: more than #places where channels of the group stand there several times */
 static int net_channels(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
@@ -342,16 +383,19 @@ static int net_channels(lua_State *L)
     const char *name = luaL_checkstring(L, 3);
     const lopL_work *h = find_groups(L, g);
     const lop_groups *q = &h->groups;
+    lua_Integer total = 0;
     lua_newtable(L);
-    if (k < 0 || g->node[k]->nin < 1 || g->node[k]->in[0] < 0) return 1;
-    const int v = g->node[k]->in[0];
-    for (int64_t i = 0; q->label[v] && i < q->channels[v]; i++) {
+    const int v = k >= 0 && g->node[k]->nin > 0 ? g->node[k]->in[0] : -1;
+    const int64_t n = v >= 0 && q->label[v] ? q->channels[v] : 0;
+    for (int64_t i = n - 1; i >= 0; i--) {
         const int c = q->label[v][i];
-        if (q->group_of[c] < 0 || strcmp(q->group[q->group_of[c]].name, name) != 0) continue;
+        if (c < 0 || q->group_of[c] < 0 || strcmp(q->group[q->group_of[c]].name, name) != 0) continue;
         lua_pushinteger(L, i + 1);
-        lua_rawseti(L, -2, q->rank_of[c] + 1);
+        lua_rawseti(L, -2, q->rank_of[c] + 1);          /* the first place, from the last one down */
+        total++;
     }
-    return 1;
+    lua_pushinteger(L, total);
+    return 2;
 }
 
 /* Folds batch normalisation into the convolutions before it, in place.

@@ -2,7 +2,7 @@
 #ifndef LOP_NET_H
 #define LOP_NET_H
 #include "exec/exec.h"
-#include "graph/groups.h"
+#include "couple/couple.h"
 #include "lop_lua.h"
 
 #define LOPL_NET "lop.net"

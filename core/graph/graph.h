@@ -1,5 +1,5 @@
 /* core/graph/graph.h - the network as a graph: nodes, values, attributes; what every operator must tell of itself; shape
- * inference, constant folding, BN folding, cost, channel groups and their surgery.
+ * inference, constant folding, BN folding, cost.
  *
  * The graph is what the file said, names and all, and stays so: shapes and folded constants depend on the sizes of the
  * inputs (a free batch, say), so they live beside it, in lop_shapes. Values are addressed by number; a number stays
@@ -105,6 +105,9 @@ lop_status lop_graph_sort(lop_graph *g, lop_error *err);
 typedef struct { int *producer; int *first, *reader; int nvalue; } lop_uses;    /* reader[first[v] .. first[v + 1]) */
 lop_status lop_graph_uses(const lop_graph *g, lop_uses *out, lop_error *err);
 void lop_uses_free(lop_uses *u);
+/* captured[v]: a subgraph (the body of If, Loop, ...) may read value v. The bodies are kept as bytes, so the test is
+ * whether the name stands anywhere in them: it errs on the safe side. captured: nvalue of them, false on entry. */
+void lop_graph_captured(const lop_graph *g, bool *captured);
 int64_t lop_graph_opset(const lop_graph *g, const char *domain);        /* 0: not imported */
 /* metadata_props; set replaces or appends. */
 const char *lop_graph_meta(const lop_graph *g, const char *key);
@@ -131,18 +134,30 @@ typedef struct {
     lop_team *team;                     /* for forward; may be NULL */
 } lop_op_call;
 
-typedef enum {          /* what a cut of channels (axis 1) means to an operator; graph/groups.c reads this */
+typedef enum {          /* what a cut of channels means to an operator; core/couple reads this */
     LOP_CUT_BLOCK = 0,  /* not known: channels that pass here stay whole */
-    LOP_CUT_SAME,       /* element-wise or per channel, out channel i from in channel i: activations, pools, Resize */
-    LOP_CUT_JOIN,       /* element-wise of several inputs, broadcast: Add, Mul, ...: channels are tied together */
+    LOP_CUT_SAME,       /* element by element, further inputs are scalars: activations, Cast, Identity */
+    LOP_CUT_POOL,       /* each channel alone, over the dimensions behind it: pools, Resize */
+    LOP_CUT_JOIN,       /* element by element of several inputs, broadcast: Add, Mul, PRelu ... unite channels */
     LOP_CUT_CONV,       /* Conv: makes channels, reads channels; depthwise passes them on */
+    LOP_CUT_CONV_TRANSPOSE,
     LOP_CUT_GEMM,       /* Gemm: reads channels (features), makes features */
-    LOP_CUT_NORM,       /* BatchNormalization: per channel parameters in inputs 1.. */
+    LOP_CUT_MATMUL,     /* MatMul by a constant matrix, alike, along the last dimension */
+    LOP_CUT_NORM,       /* parameters by channel in inputs 1..: BatchNormalization, InstanceNormalization */
+    LOP_CUT_GROUP_NORM,
+    LOP_CUT_AXIS,       /* mixes entries along some dimensions: Softmax, LayerNormalization, LRN, ... */
+    LOP_CUT_REDUCE,     /* sums up some dimensions */
     LOP_CUT_CONCAT,
-    LOP_CUT_FLATTEN,    /* Flatten, Reshape and their like: (N, c, h, w) to (N, c h w) */
-    LOP_CUT_SHAPE,      /* reads only the shape: Shape, Size */
-    LOP_CUT_SLICE,      /* Slice: channels pass whole when axis 1 is not touched */
-    LOP_CUT_PAD         /* Pad, alike */
+    LOP_CUT_SPLIT,
+    LOP_CUT_SLICE,
+    LOP_CUT_PAD,
+    LOP_CUT_GATHER,
+    LOP_CUT_TILE,
+    LOP_CUT_EXPAND,
+    LOP_CUT_FLATTEN,    /* the same entries, row by row, in other dimensions: Reshape, Flatten, Squeeze, Unsqueeze */
+    LOP_CUT_TRANSPOSE,
+    LOP_CUT_DEPTH,      /* DepthToSpace, SpaceToDepth */
+    LOP_CUT_SHAPE       /* reads only the shape: Shape, Size */
 } lop_cut_kind;
 
 typedef struct {

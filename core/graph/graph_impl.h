@@ -10,7 +10,4 @@ lop_status lop_node_copy(const lop_node *from, lop_node **out, lop_error *err);
 /* A copy of n bytes; NULL for NULL, which is no failure. */
 lop_status lop_bytes_copy(uint8_t **to, const uint8_t *from, size_t n, lop_error *err);
 lop_status lop_text_copy(char **to, const char *from, lop_error *err);          /* NULL stays NULL */
-/* captured[v]: a subgraph (the body of If, Loop, ...) may read value v. The bodies are kept as bytes, so the test is
- * whether the name stands anywhere in them: it errs on the safe side. captured: nvalue of them, false on entry. */
-void lop_graph_captured(const lop_graph *g, bool *captured);
 #endif

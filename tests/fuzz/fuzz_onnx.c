@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_onnx.c - a model from bytes: read, write, read again; shapes, cost, groups, cuts, folded norms. */
 #include "fuzz/net.h"
-#include "graph/groups.h"
+#include "couple/couple.h"
 #include "onnx/onnx.h"
 #include "ops/ops.h"
 

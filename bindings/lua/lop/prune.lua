@@ -178,7 +178,8 @@ function prune.plan(original, set, held, opts)
   for i, unit in ipairs(list) do keep[unit.name] = {widths[i], losses[i]} end
   for i, g in ipairs(base:groups()) do
     local found = keep[g.name]
-    local reason = g.reason ~= "" and g.reason or (not found and "left whole in this plan") or nil
+    local whole = g.kind == "stream" and "residual stream: left whole in this plan" or "left whole in this plan"
+    local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
     groups[i] = {name = g.name, width = g.width, keep = found and found[1] or g.width, loss = found and found[2],
                  prunable = g.prunable and found ~= nil, reason = reason}
   end

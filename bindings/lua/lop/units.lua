@@ -30,12 +30,24 @@ local function consumer_of(net, name)
           channels = layer.weight:shape()[2]}
 end
 
+-- Each channel of the group stands in the consumer's input, once.
+local function reads_all_once(net, consumer, group)
+  local places, total = net:channels(consumer, group.name)
+  if total ~= group.width then return false end
+  for i = 1, group.width do
+    if not places[i] then return false end
+  end
+  return true
+end
+
 -- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
+-- Residual streams stay whole.
 local function unit_of(net, group)
+  if group.kind == "stream" then return nil end
   local unit = {name = group.name, width = group.width, producer = group.producers[1], consumers = {}}
   for i, name in ipairs(group.consumers) do
     local c = consumer_of(net, name)
-    if not c then return nil end
+    if not c or not reads_all_once(net, name, group) then return nil end
     unit.partial = unit.partial or c.channels ~= group.width
     if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
     unit.consumers[i] = c
@@ -43,19 +55,12 @@ local function unit_of(net, group)
   return unit
 end
 
--- Tried on a copy: a Reshape with the old width as a constant, say, refuses it.
-local function can_be_cut(net, group)
-  local keep = {}
-  for i = 1, group.width - 1 do keep[i] = i end
-  return group.width > 1 and pcall(net.cut, net:clone(), group.name, keep)
-end
-
 --- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
 ---@return table[]            {name, width, producer, consumers = {{name, window, residual, channels}}, partial}
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do
-    list[#list + 1] = g.prunable and can_be_cut(net, g) and unit_of(net, g) or nil
+    list[#list + 1] = g.prunable and unit_of(net, g) or nil
   end
   return list
 end

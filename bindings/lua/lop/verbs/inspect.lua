@@ -29,10 +29,17 @@ local function document(net, layers, groups, unsupported, macs, params)
           groups = json.array(groups), macs = macs, params = params, unsupported = json.array(unsupported)}
 end
 
+-- The first few names; --json has all.
+local function few(names)
+  local shown = table.concat(names, " ", 1, math.min(#names, 3))
+  return #names > 3 and ("%s and %d more"):format(shown, #names - 3) or shown
+end
+
 local function print_groups(out, groups)
-  local rows = {{"group", "width", "read by", "can be cut"}}
+  local rows = {{"group", "width", "kind", "made by", "read by", "can be cut"}}
   for _, g in ipairs(groups) do
-    rows[#rows + 1] = {g.name, g.width, table.concat(g.consumers, " "), g.prunable and "yes" or "no: " .. g.reason}
+    rows[#rows + 1] = {g.name, g.width, g.kind, few(g.producers), few(g.consumers),
+                       g.prunable and "yes" or "no: " .. g.reason}
   end
   out:columns_of(rows)
 end
