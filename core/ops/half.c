@@ -53,6 +53,12 @@ static lop_status open_wide(const lop_op_call *call, int64_t few, widened *w, lo
     return LOP_OK;
 }
 
+/* Statistics stay float32 (LayerNormalization's stash_type). */
+static bool is_statistic(const lop_op_call *call, int o)
+{
+    return o > 0 && strcmp(call->node->op, "LayerNormalization") == 0;
+}
+
 lop_status ops_half_shape(const lop_op_call *call, ops_rule shape, lop_error *err)
 {
     const lop_dtype half = half_of(call);
@@ -62,7 +68,7 @@ lop_status ops_half_shape(const lop_op_call *call, ops_rule shape, lop_error *er
     st = open_wide(call, FEW, &w, err);
     if (st == LOP_OK) st = shape(&w.call, err);
     for (int o = 0; st == LOP_OK && o < call->nout; o++) {
-        call->out[o].type = w.out[o].type == LOP_F32 ? half : w.out[o].type;
+        call->out[o].type = w.out[o].type == LOP_F32 && !is_statistic(call, o) ? half : w.out[o].type;
         call->out[o].shape = w.out[o].shape;
     }
     close_wide(&w);

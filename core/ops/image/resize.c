@@ -34,11 +34,14 @@ static bool untouched(const resize *r, int d, int64_t in)
     return r->out.dim[d] == in && r->scale[d] == 1.0f && r->where != RESIZE_CROP;
 }
 
+/* Weighted sums are taken in float32, and cut to integers where the input is of these. */
+static bool is_weighed(lop_dtype type) { return type == LOP_F32 || type == LOP_I32 || type == LOP_I8 || type == LOP_U8; }
+
 lop_status ops_resize_shape(const lop_op_call *call, lop_error *err)
 {
     resize r;
     lop_status st = resize_read(call, &r, err);
-    if (st == LOP_OK && r.mode != RESIZE_NEAREST) st = ops_need_f32(call, 0, err);
+    if (st == LOP_OK && r.mode != RESIZE_NEAREST && !is_weighed(call->in[0]->type)) st = ops_need_f32(call, 0, err);
     return st == LOP_OK ? ops_set(call, 0, call->in[0]->type, &r.out, err) : st;
 }
 
@@ -188,9 +191,11 @@ static lop_status run_pass(const resize *r, int d, const lop_shape *shape, const
 
 static lop_status run_weighted(const lop_op_call *call, const resize *r, lop_error *err)
 {
-    lop_tensor now, next = {0};
-    lop_tensor_share(&now, call->in[0]);
+    lop_tensor now = {0}, next = {0};
+    const lop_dtype type = call->in[0]->type;
     lop_status st = LOP_OK;
+    if (type == LOP_F32) lop_tensor_share(&now, call->in[0]);
+    else st = lop_tensor_cast(&now, call->in[0], LOP_F32, err);
     for (int d = r->out.ndim - 1; st == LOP_OK && d >= 0; d--) {
         lop_shape shape = now.shape;
         if (untouched(r, d, shape.dim[d])) continue;
@@ -200,6 +205,11 @@ static lop_status run_weighted(const lop_op_call *call, const resize *r, lop_err
         lop_tensor_clear(&now);
         now = next;
         next = (lop_tensor){0};
+    }
+    if (st == LOP_OK && type != LOP_F32) {
+        st = lop_tensor_cast(&next, &now, type, err);
+        lop_tensor_clear(&now);
+        now = next;
     }
     if (st == LOP_OK && lop_tensor_bytes(&now) > 0) memcpy(call->out[0].data, now.data, lop_tensor_bytes(&now));
     lop_tensor_clear(&now);

@@ -71,6 +71,13 @@ MAP_INT(neg_of, 0 - (uint64_t)x)
 MAP_INT(sign_of, x > 0 ? 1 : x < 0 ? -1 : 0)
 MAP_INT(relu_of, x < 0 ? 0 : x)
 
+/* Of those without a sign. */
+#define MAP_UNSIGNED(name, expression)                                                      \
+    MAP(name##_u8, uint8_t, expression) MAP(name##_u16, uint16_t, expression)               \
+    MAP(name##_u32, uint32_t, expression) MAP(name##_u64, uint64_t, expression)
+MAP_UNSIGNED(abs_of, x)
+MAP_UNSIGNED(sign_of, x > 0)
+
 typedef struct {
     const char *name;
     map_kernel f32, f64, i8, i16, i32, i64;
@@ -120,6 +127,21 @@ static const map_op maps[] = {
     {"ThresholdedRelu", REAL(thresholded_of), "alpha", NULL, 1, 0},
 };
 
+static map_kernel pick_unsigned(const map_op *op, lop_dtype type)
+{
+    static const map_kernel kernels[2][4] = {{abs_of_u8, abs_of_u16, abs_of_u32, abs_of_u64},
+                                             {sign_of_u8, sign_of_u16, sign_of_u32, sign_of_u64}};
+    const bool sign = strcmp(op->name, "Sign") == 0;
+    if (!sign && strcmp(op->name, "Abs") != 0) return NULL;
+    switch (type) {
+    case LOP_U8: return kernels[sign][0];
+    case LOP_U16: return kernels[sign][1];
+    case LOP_U32: return kernels[sign][2];
+    case LOP_U64: return kernels[sign][3];
+    default: return NULL;
+    }
+}
+
 static const map_op *find(const lop_op_call *call)
 {
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
@@ -137,7 +159,7 @@ static map_kernel pick(const lop_op_call *call, const map_op *op)
     case LOP_I16: return op->i16;
     case LOP_I32: return op->i32;
     case LOP_I64: return op->i64;
-    default: return NULL;
+    default: return pick_unsigned(op, call->in[0]->type);
     }
 }
 

@@ -1,7 +1,8 @@
 /* tests/core/ops/case.h - one node, its inputs and its outputs as text.
  *   attributes:  "axis=i:1 alpha=f:0.5 mode=s:linear pads=I:0,1,0,1 scales=F:1,2 value=t:l,1,5"
  *   tensors, separated by '|', "-" where one is left out:  "f 2x2 1 2 3 4|l 1 0|f scalar 7"; the letters are f float32,
- *   d float64, l int64, i int32, b bool, B uint8, c int8, h float16; "~5" in place of values: random, seed 5. */
+ *   d float64, l int64, i int32, b bool, B uint8, c int8, h float16, s int16, S uint16, I
+ *   uint32, L uint64; "~5" in place of values: random, seed 5. */
 #ifndef LOP_TESTS_CORE_OPS_CASE_H
 #define LOP_TESTS_CORE_OPS_CASE_H
 #include "support/t.h"
@@ -26,8 +27,9 @@ typedef struct {
 
 static inline lop_dtype case_type(char letter)
 {
-    static const char letters[] = "fdlibBch";
-    static const lop_dtype types[] = {LOP_F32, LOP_F64, LOP_I64, LOP_I32, LOP_BOOL, LOP_U8, LOP_I8, LOP_F16};
+    static const char letters[] = "fdlibBchsSIL";
+    static const lop_dtype types[] = {LOP_F32, LOP_F64, LOP_I64, LOP_I32, LOP_BOOL, LOP_U8, LOP_I8, LOP_F16,
+                                      LOP_I16, LOP_U16, LOP_U32, LOP_U64};
     const char *at = strchr(letters, letter);
     assert_true(at && letter);
     return types[at - letters];

@@ -248,13 +248,14 @@ for (const round of ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil']
   for (const scale of ['2 2', '0.5 0.6'])
     cases.push(['Resize', 13, `nearest_mode=s:${round}`, `f 1x2x4x5 ~48|-|f 4 1 1 ${scale}`]);
 
-cases.push(...require('./golden_more.js'));
+cases.push(...require('./golden_more.js'), ...require('./golden_types.js'));
 
 // ---- text to tensors ----
 
 const types = {f: ['float32', 1, Float32Array], d: ['float64', 11, Float64Array], l: ['int64', 7, BigInt64Array],
   i: ['int32', 6, Int32Array], b: ['bool', 9, Uint8Array], B: ['uint8', 2, Uint8Array], c: ['int8', 3, Int8Array],
-  h: ['float16', 10, Uint16Array]};
+  h: ['float16', 10, Uint16Array], s: ['int16', 5, Int16Array], S: ['uint16', 4, Uint16Array],
+  I: ['uint32', 12, Uint32Array], L: ['uint64', 13, BigUint64Array]};
 
 // float16 travels as its bits.
 function toHalf(v) {
@@ -289,7 +290,7 @@ function tensor(text) {
   if (list.length !== n) throw new Error('values: ' + text);
   const [name, number, array] = types[letter];
   const number_of = v => Number(String(v).replace('inf', 'Infinity'));
-  const value = letter === 'l' ? BigInt : letter === 'h' ? v => toHalf(number_of(v)) : number_of;
+  const value = 'lL'.includes(letter) ? BigInt : letter === 'h' ? v => toHalf(number_of(v)) : number_of;
   return {name, number, dims, data: array.from(list, value)};
 }
 
