@@ -92,7 +92,11 @@ static bool method_name(lua_State *L, int subject)
     const char *type = lua_tostring(L, -1), *dot = type ? strrchr(type, '.') : NULL;
     const char *prefix = lua_pushfstring(L, "%s:", dot ? dot + 1 : type ? type : "?");
     bool found = false;
-    if (lua_getfield(L, meta, "__index") == LUA_TTABLE) {
+    if (lua_getfield(L, meta, "__index") != LUA_TTABLE) {       /* a function, of a type with fields */
+        lua_pop(L, 1);
+        lua_getfield(L, meta, "methods");
+    }
+    if (lua_istable(L, -1)) {
         lua_pushvalue(L, meta - 1);
         found = find_path(L, prefix, 0);
     }

@@ -120,6 +120,7 @@ int lop_open_exec(lua_State *L);                /* lop.exec */
 int lop_open_dataset(lua_State *L);             /* lop.data */
 int lop_open_bench(lua_State *L);               /* lop.time */
 int lop_open_stats(lua_State *L);               /* lop.stats */
+int lop_open_lasso(lua_State *L);               /* lop.lasso, and the alternation */
 int lop_open_net(lua_State *L);                 /* lop.load, and networks */
 int lop_open_edit(lua_State *L);                /* lines typed into the REPL */
 #endif

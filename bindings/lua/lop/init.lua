@@ -13,6 +13,17 @@ for name, value in pairs(core) do
   if type(value) == "function" and not hidden[name] then lop[name] = value end
 end
 
+local choose = require "lop.choose"
+lop.select, lop.curve, lop.reconstruct = choose.select, choose.curve, choose.reconstruct
+lop.sample, lop.lasso = require("lop.sample").run, require("lop.path").new
+lop.lambda = require("lop.lambda").schedules
+lop.alternation, lop.load_stats = nil, nil
+
+--- Sums to add rows to by hand: lop.stats(channels, taps, filters [, about]); lop.stats.load(path) reads saved ones.
+lop.stats = setmetatable({load = core.load_stats}, {__call = function(_, ...)
+  return core.stats(...)
+end})
+
 -- A recipe's table without its model, for a net that is there already.
 local function recipe_for(opts)
   local recipe = {model = "(a net)"}

@@ -43,7 +43,7 @@ end
 ---@param limit integer?      bytes that may be used; half of what is free where absent
 function job.options(recipe, opened, limit, progress)
   local positions, ridge = recipe.calibrate.positions, recipe.reconstruct.ridge
-  return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select.method,
+  return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select, original = opened.net,
           reconstruct = recipe.reconstruct.method, ridge = ridge ~= "auto" and ridge or nil,
           compensate = recipe.residual.target == "compensate", layers = recipe.layers, refit = true, seed = recipe.seed,
           positions = positions ~= "auto" and positions or nil, progress = progress,

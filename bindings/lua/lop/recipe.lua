@@ -2,6 +2,7 @@
 -- change what it does not own; KEY=VALUE on the command line goes to lop.arg(KEY), or to the key of that name.
 
 local core = require "lop.core"
+local lambda = require "lop.lambda"
 local schema = require "lop.schema"
 
 local recipe = {}
@@ -31,7 +32,7 @@ local function environment(given, trust)
   env.io, env.os = trust and io or forbidden("io"), trust and os or forbidden("os")
   env._G = env
   env.load = function(text, name) return load(text, name, "t", env) end
-  env.lop = {arg = function(name, otherwise)
+  env.lop = {lambda = copy(lambda.schedules), arg = function(name, otherwise)
     if type(name) ~= "string" then error("lop.arg: name: string expected, got " .. type(name), 2) end
     asked[name] = true
     local text = given[name]

@@ -1,10 +1,12 @@
 -- bindings/lua/lop/schema.lua - every key of a recipe: type, default, meaning. The checks are made from this table.
 
+local choose = require "lop.choose"
 local core = require "lop.core"
+local lambda = require "lop.lambda"
 
 local schema = {}
 
-local methods = {"elimination", "forward", "lasso", "thinet", "response", "l1", "l2", "fpgm", "first", "random"}
+local function is_choice(value) return type(value) == "function" or type(value) == "table" end
 
 local rule = {type = "table", keys = {
   skip = {type = "boolean", help = "leave the group whole"},
@@ -12,6 +14,7 @@ local rule = {type = "table", keys = {
 }}
 
 -- type: string, number, integer, boolean, table (with keys), map (names to tables with keys). choices: of a string.
+-- also(value): is it another value that is taken as it is?
 schema.keys = {
   model = {type = "string", needed = true, help = "the ONNX file to prune"},
   preprocess = {type = "string", help = "preset or mean=..&std=..; the model's own where it has one"},
@@ -35,7 +38,11 @@ schema.keys = {
   allocate = {type = "string", choices = {"sensitivity", "uniform"}, default = "sensitivity",
               help = "widths by measured losses, or one keep ratio"},
   select = {type = "table", word = "method", help = "how channels are chosen", keys = {
-    method = {type = "string", choices = methods, default = "elimination", help = "the criterion"},
+    method = {type = "string", choices = choose.methods, default = "elimination", also = is_choice,
+              help = "the criterion; or a list of channels, or function(stats, width) -> list"},
+    lambda = {type = "number", from = 0, also = lambda.is,
+              help = "of lasso and lasso-alternating: lop.lambda.path() and its like, function(step, state)"},
+    refine = {type = "string", choices = {"swap"}, help = "swap channels while that lowers the error"},
   }},
   reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
     method = {type = "string", choices = {"least-squares", "scale", "none"}, default = "least-squares",
@@ -145,6 +152,7 @@ function check(spec, value, path)
     return spec.word and spec.keys and check_table(spec, {}, path) or nil
   end
   if spec.word and not spec.keys and value == spec.word then return value end
+  if spec.also and spec.also(value) then return value end
   if spec.type == "table" then return check_table(spec, value, path) end
   if spec.type == "map" then return check_map(spec, value, path) end
   if spec.type == "string" then return check_string(spec, value, path) end
@@ -162,6 +170,9 @@ function schema.check(value)
   local r = check_table({keys = schema.keys}, value, "")
   r.residual = r.residual or check_table(schema.keys.residual, {}, "residual")
   r.layers = r.layers or {}
+  if r.select.lambda ~= nil and r.select.method ~= "lasso" and r.select.method ~= "lasso-alternating" then
+    refuse("select.lambda: select.method is %s, lasso or lasso-alternating expected", tostring(r.select.method))
+  end
   if not r.reconstruct.intercept then core.fail("unsupported", "reconstruct.intercept = false: not in this version") end
   return r
 end

@@ -1,6 +1,8 @@
 -- bindings/lua/lop/solve.lua - one layer's statistics: its input from one network's frontier, its target from
 -- another's.
 
+local behind = require "lop.behind"
+local choose = require "lop.choose"
 local core = require "lop.core"
 
 local solve = {}
@@ -18,10 +20,13 @@ end
 --- Sums over all chunks. input(i) and target(i) give the tensors of chunk i.
 ---@param layer table         of the consumer
 ---@param number integer      addresses the random positions
+---@param opts {seed: integer?, positions: integer?, about: table?}   about: what else the statistics are to know
 function solve.gather(layer, window, number, front, input, target, opts)
   local filters, channels = layer.weight:shape()[1], layer.weight:shape()[2]
   local taps = window.kernel[1] * window.kernel[2]
-  local stats = core.stats(channels, taps, filters)
+  local about = {weight = layer.weight, kernel = window.kernel}
+  for key, value in pairs(opts.about or {}) do about[key] = value end
+  local stats = core.stats(channels, taps, filters, about)
   local how = {kernel = window.kernel, stride = window.stride, pad = window.pad, dilation = window.dilation,
                seed = opts.seed, layer = number, positions = solve.positions(opts, channels, taps, front.images)}
   for i = 1, #front.chunks do
@@ -66,16 +71,32 @@ function solve.statistics(base, net, unit, number, side, opts)
   return list
 end
 
--- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs cost next to nothing
--- to keep, so that they go last.
+-- How this unit's channels are chosen: a table as lop.select takes it.
+local function method_of(unit, opts)
+  local select = unit.select or opts.select
+  return type(select) == "table" and select or {method = select}
+end
+
+-- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs stay.
 local function choice(net, unit, stats, places, opts)
-  local how = {weight = net:layer(unit.consumers[1].name).weight, method = opts.select, seed = opts.seed, others = {}}
+  local select, weight = method_of(unit, opts), net:layer(unit.consumers[1].name).weight
+  local how = {weight = weight, method = select.method, lambda = select.lambda, refine = select.refine,
+               seed = opts.seed, others = {}}
   for k = 2, #unit.consumers do how.others[k - 1] = {stats[k], net:layer(unit.consumers[k].name).weight} end
+  how.producer = behind.filters(net, unit.producer, unit.width)
+  if how.method == "bn-scale" and opts.original then
+    how.score = behind.bn_scale(opts.original, net, unit.producer)
+    if not how.score then
+      core.fail("arg", ("group '%s': no batch normalisation stands behind '%s': another select.method, or skip it")
+        :format(unit.name, unit.producer))
+    end
+  end
   if unit.partial then
-    local cost = {}
-    for i = 1, how.weight:shape()[2] do cost[i] = 1e-9 end
-    for _, place in ipairs(places) do cost[place] = 1 end
-    how.cost = core.tensor(cost)
+    local channels = weight:shape()[2]
+    how.stay = behind.others(places, channels)
+    for _, key in ipairs {"producer", "score"} do
+      how[key] = how[key] and behind.spread(how[key], places, channels)
+    end
   end
   return how
 end
@@ -87,29 +108,34 @@ local function ranks_of(channels, places)
   return list
 end
 
---- Channels of a unit in the order of removal; nil for the LASSO, whose sets are not nested.
+--- Channels of a unit in the order of removal; nil for a method whose sets are not nested.
 ---@return integer[]?
 function solve.order(net, unit, stats, opts)
-  if opts.select == "lasso" then
-    if not unit.partial then return nil end
-    core.fail("unsupported", ("group '%s' shares its consumer's input with others (Concat): select = \"elimination\", "
-      .. "or skip it"):format(unit.name))
-  end
+  if not choose.nested(method_of(unit, opts)) then return nil end
   local places = net:channels(unit.consumers[1].name, unit.name)
-  return ranks_of(stats[1]:curve(choice(net, unit, stats, places, opts)), places)
+  local how = choice(net, unit, stats, places, opts)
+  how.refine, how.lambda = nil, nil
+  return ranks_of(stats[1]:curve(how), places)
 end
 
 --- The channels of a unit to keep, ascending, from 1.
 ---@param order integer[]?    from solve.order
+---@return integer[] channels
+---@return number? lambda
 function solve.keep(net, unit, stats, order, width, opts)
-  local list, lambda
-  if order then
-    list = table.move(order, #order - width + 1, #order, 1, {})
-  else
-    local places = net:channels(unit.consumers[1].name, unit.name)
-    local channels, _, found = stats[1]:select(width, choice(net, unit, stats, places, opts))
-    list, lambda = ranks_of(channels, places), found
+  local kept = order and table.move(order, #order - width + 1, #order, 1, {})
+  if kept and not method_of(unit, opts).refine then
+    table.sort(kept)
+    return kept
   end
+  local places = net:channels(unit.consumers[1].name, unit.name)
+  local how = choice(net, unit, stats, places, opts)
+  if kept then                          -- swaps begin with these
+    how.method = {table.unpack(how.stay or {})}
+    for _, rank in ipairs(kept) do table.insert(how.method, places[rank]) end
+  end
+  local channels, lambda = choose.channels(stats[1], width + #(how.stay or {}), how)
+  local list = ranks_of(channels, places)
   table.sort(list)
   return list, lambda
 end

@@ -9,13 +9,22 @@ local function hash(path)
   return core.system.sha256_file(path)
 end
 
+-- Values as a record can hold them: a function stands in the recipe's text.
+local function plain(value)
+  if type(value) == "function" then return "(a function)" end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, v in pairs(value) do copy[key] = plain(v) end
+  return copy
+end
+
 -- The record: what went in, what was chosen, what came out; nothing that differs between two equal runs but times,
 -- machine and memory.
 local function record(recipe, text, path, result, folder)
   local version = core.version()
   return {
     version = version.version, cpu_path = version.cpu_path, blas = version.blas, threads = core.threads(),
-    recipe = {path = path, text = text, values = recipe}, seed = recipe.seed,
+    recipe = {path = path, text = text, values = plain(recipe)}, seed = recipe.seed,
     inputs = {model = hash(recipe.model)}, outputs = {["model.onnx"] = hash(folder .. "/model.onnx")}, result = result,
   }
 end
