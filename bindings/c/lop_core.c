@@ -17,6 +17,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_bench,
     lop_open_dataset,
     lop_open_exec,
+    lop_open_op,
     lop_open_edit,
 };
 
@@ -217,6 +218,15 @@ static int core_interrupted(lua_State *L)
     return 1;
 }
 
+/* ---@param name string      of a type: "lop.net", "lop.layer"
+ * ---@return table           its metatable, for what the Lua half adds */
+static int core_metatable(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    if (luaL_getmetatable(L, name) != LUA_TTABLE) return lopL_error(L, "no type '%s'", name);
+    return 1;
+}
+
 #ifndef LOP_COMMIT
 #define LOP_COMMIT "unknown"
 #endif
@@ -252,7 +262,7 @@ static int core_version(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"fail", lopL_raise}, {"library", core_library}, {"threads", core_threads}, {"nearest", core_nearest},
-    {"interrupted", core_interrupted}, {"version", core_version}, {NULL, NULL}};
+    {"interrupted", core_interrupted}, {"metatable", core_metatable}, {"version", core_version}, {NULL, NULL}};
 
 int luaopen_lop_core(lua_State *L)
 {

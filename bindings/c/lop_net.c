@@ -166,6 +166,7 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     lop_cost c;
     lop_error err;
     lua_createtable(L, 0, 10);
+    luaL_setmetatable(L, LOPL_LAYER);
     set_text(L, "name", lop_node_label(g, n));
     set_text(L, "op", n->op);
     push_values(L, g, s, n->in, n->nin, true);
@@ -244,6 +245,7 @@ static int net_groups(lua_State *L)
     for (int i = 0; i < h->groups.count; i++) {
         const lop_group *p = &h->groups.group[i];
         lua_createtable(L, 0, 8);
+        luaL_setmetatable(L, LOPL_GROUP);
         set_text(L, "name", p->name);
         set_text(L, "reason", p->reason);
         set_text(L, "kind", p->kind == LOP_GROUP_STREAM ? "stream" : "inner");
@@ -498,6 +500,9 @@ int lop_open_net(lua_State *L)
     lua_pushcfunction(L, hold_gc);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
+    luaL_newmetatable(L, LOPL_LAYER);           /* tables; the Lua half says how they are shown */
+    luaL_newmetatable(L, LOPL_GROUP);
+    lua_pop(L, 2);
     lopL_newtype(L, LOPL_NET, meta, methods);
     luaL_setfuncs(L, functions, 0);
     return 1;

@@ -6,6 +6,8 @@
 #include "lop_lua.h"
 
 #define LOPL_NET "lop.net"
+#define LOPL_LAYER "lop.layer"
+#define LOPL_GROUP "lop.group"
 
 lop_graph *lopL_checknet(lua_State *L, int arg);        /* not closed */
 

@@ -109,7 +109,8 @@ end
 --- A net whose middle layer reads two groups of channels (a Concat of 6 and 4), with a batch normalisation behind one.
 function layer.concat_net()
   local nodes = {
-    {"Conv", "stem", {"x", "w0", "b0"}, "s0", {kernel_shape = {3, 3}, pads = {1, 1, 1, 1}}}, {"Relu", "r0", {"s0"}, "s"},
+    {"Conv", "stem", {"x", "w0", "b0"}, "s0", {kernel_shape = {3, 3}, pads = {1, 1, 1, 1}}},
+    {"Relu", "r0", {"s0"}, "s"},
     {"Conv", "left", {"s", "w1", "b1"}, "l0", {kernel_shape = {1, 1}}},
     {"BatchNormalization", "bn", {"l0", "gamma", "beta", "mean", "var"}, "l1"}, {"Relu", "r1", {"l1"}, "l"},
     {"Conv", "right", {"s", "w2", "b2"}, "q0", {kernel_shape = {3, 3}, pads = {1, 1, 1, 1}}},

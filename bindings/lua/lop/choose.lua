@@ -199,7 +199,7 @@ function choose.curve(stats, opts)
     return errors, order
   end
   local plain = opts.method == "lasso" and lambda.of(opts.lambda) == nil
-  if plain and not opts.refine then return lasso_errors(stats, opts) end
+  if plain and not opts.refine then return (lasso_errors(stats, opts)) end
   local errors, _, held = {}, free_of(stats, opts.stay)
   for width = math.max(held, 1), stats.channels do
     errors[width] = error_of(stats, (choose.channels(stats, width, opts)), opts)

@@ -6,18 +6,21 @@ local _, path = ...
 local folder = path:match("^(.*/)[^/]*$") or "./"
 core.library(folder)                    -- errors name the script's line, not one in here
 
-local hidden = {library = true, nearest = true, interrupted = true, fail = true}
+local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true}
 
 local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do
   if type(value) == "function" and not hidden[name] then lop[name] = value end
 end
 
+require("lop.describe").install()
+
 local choose = require "lop.choose"
 lop.select, lop.curve, lop.reconstruct = choose.select, choose.curve, choose.reconstruct
 lop.sample, lop.lasso = require("lop.sample").run, require("lop.path").new
 lop.lambda = require("lop.lambda").schedules
-lop.alternation, lop.load_stats = nil, nil
+lop.alternation, lop.load_stats, lop.op = nil, nil, nil
+for name, operator in pairs(require "lop.functional") do lop[name] = operator end
 
 --- Sums to add rows to by hand: lop.stats(channels, taps, filters [, about]); lop.stats.load(path) reads saved ones.
 lop.stats = setmetatable({load = core.load_stats}, {__call = function(_, ...)

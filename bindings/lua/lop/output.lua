@@ -36,25 +36,32 @@ function output:document(value)
   if self.json then io.stdout:write(json.encode(value, {pretty = true}), "\n") end
 end
 
---- Rows of cells in columns: {{"name", "width"}, {"conv1", 64}}. Numbers stand to the right.
-function output:columns_of(rows)
-  if self.json then return end
-  local width, numeric = {}, {}
+--- Rows of cells in columns, as lines: {{"name", "width"}, {"conv1", 64}}. Numbers stand to the right.
+---@return string[]
+function output.lines_of(rows)
+  local width, numeric, lines = {}, {}, {}
   for r, row in ipairs(rows) do
     for c, cell in ipairs(row) do
       width[c] = math.max(width[c] or 0, utf8.len(tostring(cell)) or #tostring(cell))
       if r > 1 then numeric[c] = numeric[c] ~= false and (type(cell) == "number" or tonumber(cell) ~= nil) end
     end
   end
-  for _, row in ipairs(rows) do
+  for r, row in ipairs(rows) do
     local cells = {}
     for c, cell in ipairs(row) do
       local text = tostring(cell)
       local pad = (" "):rep(width[c] - (utf8.len(text) or #text))
       cells[c] = numeric[c] and pad .. text or text .. pad
     end
-    self:line("%s", (table.concat(cells, "  "):gsub("%s+$", "")))
+    lines[r] = table.concat(cells, "  "):gsub("%s+$", "")
   end
+  return lines
+end
+
+--- The same, printed.
+function output:columns_of(rows)
+  if self.json then return end
+  for _, line in ipairs(output.lines_of(rows)) do self:line("%s", line) end
 end
 
 local function to_log(self, text)

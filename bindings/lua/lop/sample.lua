@@ -77,7 +77,8 @@ function sample.run(net, name, set, opts)
     how.about.held = gather(net, target, name, held, how)
   end
   how.about.producer, how.about.bn_scale = known_behind(net, name, layer.weight:shape()[2])
-  return gather(net, target, name, set, how)
+  local stats = gather(net, target, name, set, how)
+  return stats                          -- no tail call: errors name lop.sample
 end
 
 return sample
