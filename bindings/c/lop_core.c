@@ -12,6 +12,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_tensor,
     lop_open_image,
     lop_open_net,
+    lop_open_graph,
     lop_open_stats,
     lop_open_lasso,
     lop_open_bench,

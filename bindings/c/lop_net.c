@@ -12,7 +12,7 @@ lop_graph *lopL_checknet(lua_State *L, int arg)
     return *g;
 }
 
-static lop_graph **new_net(lua_State *L)
+lop_graph **lopL_newnet(lua_State *L)
 {
     lop_graph **g = lua_newuserdatauv(L, sizeof *g, 0);
     *g = NULL;
@@ -61,7 +61,7 @@ lopL_work *lopL_infer(lua_State *L, const lop_graph *g, const lop_shape *inputs)
 static int net_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    lop_graph **g = new_net(L);
+    lop_graph **g = lopL_newnet(L);
     lop_error err;
     lopL_check(L, lop_onnx_load(path, lop_ops(), g, &err), &err);
     return 1;
@@ -73,7 +73,7 @@ static int net_load_bytes(lua_State *L)
 {
     size_t n;
     const char *bytes = luaL_checklstring(L, 1, &n);
-    lop_graph **g = new_net(L);
+    lop_graph **g = lopL_newnet(L);
     lop_error err;
     lopL_check(L, lop_onnx_parse((const uint8_t *)bytes, n, NULL, lop_ops(), g, &err), &err);
     return 1;
@@ -92,7 +92,7 @@ static int net_save(lua_State *L)
 static int net_clone(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
-    lop_graph **copy = new_net(L);
+    lop_graph **copy = lopL_newnet(L);
     lop_error err;
     lopL_check(L, lop_graph_clone(g, copy, &err), &err);
     return 1;

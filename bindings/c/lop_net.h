@@ -10,6 +10,7 @@
 #define LOPL_GROUP "lop.group"
 
 lop_graph *lopL_checknet(lua_State *L, int arg);        /* not closed */
+lop_graph **lopL_newnet(lua_State *L);                  /* pushes a net, to be filled; it owns the graph */
 
 /* Owners of what core fills while Lua may raise: cleared by the collector, whatever happens. */
 typedef struct { lop_shapes shapes; lop_groups groups; lop_exec *exec; } lopL_work;

@@ -2,6 +2,7 @@
  * products. Results are float32 where a float32 takes part and no float64, else float64; a plain number takes the type
  * of the tensor beside it. Sums are formed in double and rounded once, which is exact for one operation on float32. */
 #include "lop_tensor_impl.h"
+#include "linalg/linalg.h"
 #include <cblas.h>
 
 typedef enum { ADD, SUB, MUL, DIV } operation;
@@ -154,6 +155,27 @@ static int matmul(lua_State *L)
     return 1;
 }
 
+/* X of A X = B, A (the tensor) symmetric and positive definite, by Cholesky in float64; of A the upper triangle is read.
+ * ---@param b lop.tensor    (n) or (n, count)
+ * ---@return lop.tensor     float64, of b's shape */
+static int cholesky_solve(lua_State *L)
+{
+    const lop_tensor *a = lopL_checktensor(L, 1, "tensor"), *b = lopL_checktensor(L, 2, "b");
+    const int64_t n = a->shape.ndim == 2 ? a->shape.dim[0] : -1;
+    if (n < 0 || a->shape.dim[1] != n) return lopL_error(L, "a square matrix expected");
+    if (b->shape.ndim < 1 || b->shape.ndim > 2 || b->shape.dim[0] != n)
+        return shape_error(L, a, b, "as many rows on the right as on the left");
+    const int64_t count = b->shape.ndim == 2 ? b->shape.dim[1] : 1;
+    lop_tensor *u = lopL_zeros(L, LOP_F64, &a->shape), *x = lopL_zeros(L, LOP_F64, &b->shape);
+    double *to = u->data, *right = x->data;
+    for (int64_t i = 0; i < n * n; i++) to[i] = element(a, i);
+    for (int64_t i = 0; i < n * count; i++) right[i] = element(b, i);
+    lop_error err;
+    lopL_check(L, lop_cholesky(n, to, n, &err), &err);
+    lopL_check(L, lop_cholesky_solve(n, to, n, count, right, count, &err), &err);
+    return 1;
+}
+
 /* ---@param f fun(value: number): number
  * ---@return lop.tensor     of the same type */
 static int map(lua_State *L)
@@ -176,6 +198,7 @@ static int map(lua_State *L)
     return 1;
 }
 
-const luaL_Reg lopL_tensor_math[] = {{"matmul", matmul}, {"map", map}, {NULL, NULL}};
+const luaL_Reg lopL_tensor_math[] = {
+    {"matmul", matmul}, {"cholesky_solve", cholesky_solve}, {"map", map}, {NULL, NULL}};
 const luaL_Reg lopL_tensor_math_meta[] = {
     {"__add", add}, {"__sub", sub}, {"__mul", mul}, {"__div", divide}, {"__unm", negate}, {NULL, NULL}};

@@ -114,6 +114,21 @@ static lop_attr *attr_for(lop_node *n, const char *name, lop_error *err)
     return &n->attr[n->nattr++];
 }
 
+lop_status lop_node_set_attr(lop_node *n, const lop_attr *a, lop_error *err)
+{
+    lop_attr copy;
+    lop_status st = lop_attr_copy(&copy, a, err);
+    if (st != LOP_OK) return st;
+    lop_attr *place = attr_for(n, a->name, err);
+    if (!place) {
+        lop_attr_clear(&copy);
+        return LOP_E_MEMORY;
+    }
+    lop_free(place->name);
+    *place = copy;
+    return LOP_OK;
+}
+
 lop_status lop_node_set_int(lop_node *n, const char *name, int64_t value, lop_error *err)
 {
     lop_attr *a = attr_for(n, name, err);

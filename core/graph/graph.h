@@ -113,6 +113,17 @@ int64_t lop_graph_opset(const lop_graph *g, const char *domain);        /* 0: no
 const char *lop_graph_meta(const lop_graph *g, const char *key);
 lop_status lop_graph_set_meta(lop_graph *g, const char *key, const char *value, lop_error *err);
 
+/* ---- a graph made by hand (graph/build.c) ---- */
+
+/* A new value as the last graph input; shape: -1 is a free dimension. ARG: there is a value of that name. */
+lop_status lop_graph_add_input(lop_graph *g, const char *name, lop_dtype type, const lop_shape *shape, int *id,
+                               lop_error *err);
+/* Value `id` as the last graph output. ARG: it is one already. */
+lop_status lop_graph_add_output(lop_graph *g, int id, lop_error *err);
+lop_status lop_graph_set_opset(lop_graph *g, int64_t version, lop_error *err);         /* of ai.onnx */
+/* A copy of a, in place of the attribute of its name, or as the last. It shares a tensor's memory. */
+lop_status lop_node_set_attr(lop_node *n, const lop_attr *a, lop_error *err);
+
 const lop_attr *lop_node_attr(const lop_node *n, const char *name);     /* NULL when absent */
 int64_t lop_node_int(const lop_node *n, const char *name, int64_t otherwise);
 float lop_node_float(const lop_node *n, const char *name, float otherwise);

@@ -45,6 +45,7 @@ function job.options(recipe, opened, limit, progress)
   local positions, ridge = recipe.calibrate.positions, recipe.reconstruct.ridge
   return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select, original = opened.net,
           reconstruct = recipe.reconstruct.method, ridge = ridge ~= "auto" and ridge or nil,
+          producer = recipe.reconstruct.method == "least-squares" and recipe.reconstruct.producer or 0,
           compensate = recipe.residual.target == "compensate", layers = recipe.layers, refit = true, seed = recipe.seed,
           positions = positions ~= "auto" and positions or nil, progress = progress,
           data_bytes = opened.bytes, memory = limit or core.system.free_memory() // 2}

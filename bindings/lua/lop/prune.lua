@@ -6,6 +6,7 @@ local allocate = require "lop.allocate"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
 local memory = require "lop.memory"
+local producer = require "lop.producer"
 local schema = require "lop.schema"
 local solve = require "lop.solve"
 local units = require "lop.units"
@@ -84,6 +85,11 @@ local function run(base, list, widths, set, held, opts)
       local channels
       report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, opts)
       report.channels = zero_based(channels)
+      if opts.producer > 0 then
+        local better
+        report.rounds, better = producer.refit(base, net, unit, i, sides, opts.producer, opts)
+        report.error = better or report.error
+      end
       for _, c in ipairs(unit.consumers) do solved[c.name] = true end
       drifted = true
     end

@@ -161,4 +161,22 @@ function solve.cut(net, unit, stats, held, keep, opts)
   return err
 end
 
+--- Rebuilds the consumers of a unit that is cut already, in place.
+---@param sides table[]       frontiers of the calibration images, and of the held-out ones, which choose the ridge
+---@return number error       relative, mean over consumers
+function solve.rebuild(base, net, unit, number, sides, opts)
+  local stats = solve.statistics(base, net, unit, number, sides[1], opts)
+  local held = solve.statistics(base, net, unit, number, sides[2], opts)
+  local err = 0
+  for k, c in ipairs(unit.consumers) do
+    local weight, all = net:layer(c.name).weight, {}
+    for i = 1, weight:shape()[2] do all[i] = i end
+    local w, b, e = stats[k]:reconstruct(all, {weight = weight, method = opts.reconstruct, ridge = opts.ridge,
+                                            held = held[k]})
+    net:set(c.name, w, b)
+    err = err + e / #unit.consumers
+  end
+  return err
+end
+
 return solve
