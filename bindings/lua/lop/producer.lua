@@ -70,8 +70,8 @@ local function transposed(weight, window, r, h)
          weight:transpose(1, 2):clone():index(3, back(k[1])):index(4, back(k[2]))
 end
 
--- A function of r (n, oh, ow) and the consumer's input h (c, ih, iw) that gives g.
-local function backward(weight, window, r, h, masked)
+--- A function of r (n, oh, ow) and the consumer's input h (c, ih, iw) that gives g.
+function producer.backward(weight, window, r, h, masked)
   local node, turned = transposed(weight, window, r, h)
   local nodes, rs, hs = {node}, r:shape(), h:shape()
   if masked then
@@ -102,7 +102,7 @@ local function gradients(base, net, unit, names, number, side, opts)
     local x, h, y = run(i)
     local t = target(i)
     local r = t - y
-    back = back or backward(net:layer(consumer.name).weight, consumer.window, r, h, names.masked)
+    back = back or producer.backward(net:layer(consumer.name).weight, consumer.window, r, h, names.masked)
     local g = back(r, h)
     how.first = (i - 1) * side.now.chunk
     stats:add(x, g, how)
