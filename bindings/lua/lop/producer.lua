@@ -37,9 +37,9 @@ end
 function producer.fits(net, unit)
   local consumer, window = unit.consumers[1], net:window(unit.producer)
   if #unit.consumers ~= 1 or consumer.gemm or unit.partial or not window or window.group ~= 1 then return false end
-  local name, list = net:layer(unit.producer).outputs[1].name, {}
+  local name = net:layer(unit.producer).outputs[1].name
   for _ = 1, 2 do
-    list = readers(net, name)
+    local list = readers(net, name)
     if #list ~= 1 then return false end
     if list[1].name == consumer.name then return true end
     if list[1].op ~= "Relu" then return false end
