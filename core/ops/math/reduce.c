@@ -117,10 +117,10 @@ static int64_t whole_log(double v, int64_t off) { return v > 0.0 ? (int64_t)((do
     static uint64_t name(const reducing *r, const T *x)                                             \
     {                                                                                               \
         uint64_t total = r->kind == PROD ? 1 : 0, squares = 0, sizes = 0;                           \
-        W most = x[r->summed[0]], least = most;                                                     \
+        W most = (W)x[r->summed[0]], least = most;                                                  \
         double powers = 0.0;                                                                        \
         for (int64_t i = 0; i < r->nsummed; i++) {                                                  \
-            const W v = x[r->summed[i]];                                                            \
+            const W v = (W)x[r->summed[i]];                                                         \
             const uint64_t u = (uint64_t)v;                                                         \
             most = v > most ? v : most;                                                             \
             least = v < least ? v : least;                                                          \
