@@ -450,31 +450,20 @@ static int net_forward(lua_State *L)
     static const char *const keys[] = {"want", NULL};
     const lop_graph *g = lopL_checknet(L, 1);
     lop_tensor in[MOST], out[MOST];
-    lop_shape one[MOST];
     int list[MOST], nin = 0;
-    for (; nin < MOST && lopL_testtensor(L, nin + 2); nin++) {
+    for (; nin < MOST && lopL_testtensor(L, nin + 2); nin++)
         in[nin] = *lopL_testtensor(L, nin + 2);         /* a view: the argument stays on the stack */
-        one[nin] = in[nin].shape;
-        if (one[nin].ndim > 0) one[nin].dim[0] = 1;
-    }
     int need = 0;
     for (int i = 0; i < g->ninput; i++) need += !g->value[g->input[i]]->constant.data;
     if (nin != need) return lopL_error(L, "%d tensors given, the net has %d inputs", nin, need);
     lua_settop(L, nin + 2);
     lopL_checkoptions(L, nin + 2, keys);
     const int n = wanted(L, g, list);
-    lopL_work *h = lopL_infer(L, g, one);
-    lop_error err;
-    lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
-    if (!lop_exec_per_image(h->exec)) {                 /* images meet: planned for the whole input */
-        for (int i = 0; i < nin; i++) one[i] = in[i].shape;
-        h = lopL_infer(L, g, one);
-        lopL_check(L, lop_exec_new(g, &h->shapes, &(lop_exec_options){.wanted = list, .nwanted = n}, &h->exec, &err), &err);
-    }
     luaL_checkstack(L, n, NULL);
     lop_tensor *slot[MOST];
+    lop_error err;
     for (int i = 0; i < n; i++) slot[i] = lopL_newtensor(L);
-    lopL_check(L, lop_exec_run(h->exec, lopL_team(L), in, out, &err), &err);
+    lopL_check(L, lop_exec_once(g, lopL_team(L), in, nin, list, n, out, &err), &err);
     for (int i = 0; i < n; i++) *slot[i] = out[i];
     return n;
 }

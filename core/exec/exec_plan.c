@@ -92,6 +92,35 @@ static lop_status mark(const lop_exec *e, bool *need, bool *have, lop_error *err
     return st;
 }
 
+/* Numbers computed from the batch's size, as in a mean over it. Integers are left out: they are sizes and places, and
+ * what they do to shapes is looked at on its own. */
+static bool counts_images(const lop_exec *e, const lop_shapes *two, const lop_node *n)
+{
+    for (int i = 0; i < n->nin; i++) {
+        const int v = n->in[i];
+        if (v < 0 || !e->shapes.folded[v]) continue;
+        const lop_tensor *a = &e->shapes.value[v], *b = &two->value[v];
+        if (a->type != LOP_F32 && a->type != LOP_F64 && a->type != LOP_F16 && a->type != LOP_BF16) continue;
+        if (!b->data || !lop_shape_equal(&a->shape, &b->shape) || memcmp(a->data, b->data, lop_tensor_bytes(a)) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The node's outputs must have one image for one, two for two. */
+static bool grows_by_images(const lop_exec *e, const lop_shapes *two, const lop_node *n)
+{
+    for (int i = 0; i < n->nout; i++) {
+        const int v = n->out[i];
+        if (v < 0 || !e->shapes.known[v]) continue;
+        lop_shape want = e->shapes.value[v].shape;
+        if (want.ndim < 1 || want.dim[0] != 1 || !two->known[v]) return false;
+        want.dim[0] = 2;
+        if (!lop_shape_equal(&want, &two->value[v].shape)) return false;
+    }
+    return true;
+}
+
 /* Do images stay apart? Shapes at a doubled first dimension must double there and nowhere else. */
 static lop_status keeps_images_apart(const lop_exec *e, const bool *need, bool *apart, lop_error *err)
 {
@@ -121,15 +150,8 @@ static lop_status keeps_images_apart(const lop_exec *e, const bool *need, bool *
         lop_op_call call;
         lop_status st = exec_call(e, node, &a, &call, err);
         if (st != LOP_OK) { lop_shapes_clear(&two); return st; }
-        if (!op->per_image || lop_ops_mixes_images(&call)) *apart = false;
-        for (int i = 0; i < node->nout; i++) {
-            const int v = node->out[i];
-            if (v < 0 || !e->shapes.known[v]) continue;
-            lop_shape want = e->shapes.value[v].shape;
-            if (want.ndim < 1 || want.dim[0] != 1 || !two.known[v]) { *apart = false; continue; }
-            want.dim[0] = 2;
-            if (!lop_shape_equal(&want, &two.value[v].shape)) *apart = false;
-        }
+        *apart = op->per_image && !lop_ops_mixes_images(&call) && !counts_images(e, &two, node) &&
+                 grows_by_images(e, &two, node);
     }
     lop_shapes_clear(&two);
     return LOP_OK;

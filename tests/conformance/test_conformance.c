@@ -116,45 +116,6 @@ static bool claimed(const vector *v, const lop_graph *g)
 
 /* ---- running it ---- */
 
-/* Inputs from `first` on become constants, among them, it may be, what an If asks for. */
-static void bind(vector *v, int first)
-{
-    lop_error err;
-    int taken;
-    for (int i = first; i < v->ninput; i++) {
-        lop_tensor *c = &v->graph->value[v->input[i]]->constant;
-        lop_tensor_clear(c);
-        lop_tensor_share(c, &v->in[i]);
-    }
-    t_ok(lop_onnx_take_branches(v->graph, NULL, &taken, &err), err);
-}
-
-static lop_status infer(const vector *v, int free_inputs, lop_shapes *s, lop_error *err)
-{
-    lop_shape shape[MOST];
-    for (int i = 0; i < free_inputs; i++) shape[i] = v->in[i].shape;
-    lop_status st = lop_graph_infer(v->graph, shape, s, err);
-    if (st != LOP_OK) return st;
-    st = lop_shapes_complete(v->graph, s, err);
-    if (st != LOP_OK) lop_shapes_clear(s);
-    return st;
-}
-
-/* As few inputs as possible are constants: none; all but the first (which may say a shape); all. */
-static int prepare(vector *v, lop_shapes *s)
-{
-    lop_error err, first;
-    int n = v->ninput;
-    if (infer(v, n, s, &first) == LOP_OK) return n;
-    if (n > 1) {
-        bind(v, 1);
-        if (infer(v, 1, s, &err) == LOP_OK) return 1;
-    }
-    bind(v, 0);
-    if (infer(v, 0, s, &err) != LOP_OK) fail_msg("%s", first.message);
-    return 0;
-}
-
 static void compare(const vector *v, int o, const lop_tensor *got)
 {
     const lop_tensor *want = &v->want[o];
@@ -179,20 +140,14 @@ static void compare(const vector *v, int o, const lop_tensor *got)
 
 static void run(vector *v)
 {
-    lop_shapes s;
-    lop_exec *e;
     lop_error err;
     lop_tensor got[MOST];
     vector_open(v);
-    prepare(v, &s);
-    t_ok(lop_exec_new(v->graph, &s, NULL, &e, &err), err);
-    t_ok(lop_exec_run(e, NULL, v->in, got, &err), err);
+    t_ok(lop_exec_once(v->graph, NULL, v->in, v->ninput, NULL, 0, got, &err), err);
     for (int o = 0; o < v->nwant; o++) {
         compare(v, o, &got[o]);
         lop_tensor_clear(&got[o]);
     }
-    lop_exec_free(e);
-    lop_shapes_clear(&s);
     vector_close(v);
 }
 
