@@ -218,105 +218,6 @@ static int net_layer(lua_State *L)
     return 1;
 }
 
-static void push_nodes(lua_State *L, const lop_graph *g, const char *key, const int *list, int n)
-{
-    lua_createtable(L, n, 0);
-    for (int i = 0; i < n; i++) {
-        lua_pushstring(L, lop_node_label(g, g->node[list[i]]));
-        lua_rawseti(L, -2, i + 1);
-    }
-    lua_setfield(L, -2, key);
-}
-
-static lopL_work *find_groups(lua_State *L, const lop_graph *g)
-{
-    lopL_work *h = lopL_infer(L, g, NULL);
-    lop_error err;
-    lopL_check(L, lop_groups_find(g, &h->shapes, &h->groups, &err), &err);
-    return h;
-}
-
-/* ---@return table[]  channels that are cut together: name, width, kind, producers, consumers, prunable, reason, blocker */
-static int net_groups(lua_State *L)
-{
-    const lop_graph *g = lopL_checknet(L, 1);
-    const lopL_work *h = find_groups(L, g);
-    lua_createtable(L, h->groups.count, 0);
-    for (int i = 0; i < h->groups.count; i++) {
-        const lop_group *p = &h->groups.group[i];
-        lua_createtable(L, 0, 8);
-        luaL_setmetatable(L, LOPL_GROUP);
-        set_text(L, "name", p->name);
-        set_text(L, "reason", p->reason);
-        set_text(L, "kind", p->kind == LOP_GROUP_STREAM ? "stream" : "inner");
-        push_nodes(L, g, "producers", p->producer, p->nproducer);
-        push_nodes(L, g, "consumers", p->consumer, p->nconsumer);
-        lua_pushinteger(L, p->width);
-        lua_setfield(L, -2, "width");
-        lua_pushboolean(L, p->prunable);
-        lua_setfield(L, -2, "prunable");
-        if (p->blocker >= 0) {
-            lua_createtable(L, 0, 2);
-            set_text(L, "node", lop_node_label(g, g->node[p->blocker]));
-            set_text(L, "op", g->node[p->blocker]->op);
-            lua_setfield(L, -2, "blocker");
-        }
-        lua_rawseti(L, -2, i + 1);
-    }
-    return 1;
-}
-
-static int group_named(lua_State *L, const lop_groups *q, const char *name)
-{
-    for (int i = 0; i < q->count; i++)
-        if (strcmp(q->group[i].name, name) == 0) return i;
-    return lopL_failf(L, "notfound", "no group '%s': net:groups() lists them", name);
-}
-
-/* A table {group = keep, ...} at index 2 as cuts, in the order of the groups. Pushes what holds their lists. */
-static const lop_cut *cuts_of(lua_State *L, const lop_groups *q, int *n)
-{
-    lop_cut *list = lua_newuserdatauv(L, (size_t)(q->count + 1) * sizeof *list, 0);
-    *n = 0;
-    for (int i = 0; i < q->count; i++) {
-        if (lua_getfield(L, 2, q->group[i].name) == LUA_TNIL) {
-            lua_pop(L, 1);
-            continue;
-        }
-        list[*n] = (lop_cut){.group = i};
-        luaL_checkstack(L, 8, NULL);
-        list[*n].keep = lopL_channels(L, lua_gettop(L), "keep", q->group[i].width, &list[*n].count);
-        (*n)++;
-    }
-    lua_pushnil(L);
-    while (lua_next(L, 2)) {                            /* every name is a group's */
-        if (lua_type(L, -2) == LUA_TSTRING) group_named(L, q, lua_tostring(L, -2));
-        lua_pop(L, 1);
-    }
-    return list;
-}
-
-/* Keeps the listed channels (from 1) of a group, or of several, in place.
- * ---@param group string|table<string, integer[]>     its name; or all names with their lists
- * ---@param keep integer[]?  ascending */
-static int net_cut(lua_State *L)
-{
-    lop_graph *g = lopL_checknet(L, 1);
-    const bool many = lua_istable(L, 2);
-    if (!many) luaL_checkstring(L, 2);
-    const lopL_work *h = find_groups(L, g);
-    lop_error err;
-    int n = 1;
-    lop_cut one = {.group = 0};
-    if (!many) {
-        one.group = group_named(L, &h->groups, lua_tostring(L, 2));
-        one.keep = lopL_channels(L, 3, "keep", h->groups.group[one.group].width, &one.count);
-    }
-    const lop_cut *cuts = many ? cuts_of(L, &h->groups, &n) : &one;
-    lopL_check(L, lop_graph_cut_all(g, &h->groups, cuts, n, &err), &err);
-    return 0;
-}
-
 /* Gives a layer new weights and a bias, in place; its operator and their types stay.
  * ---@param layer string
  * ---@param weight lop.tensor
@@ -372,32 +273,6 @@ static int net_window(lua_State *L)
     lua_pushinteger(L, lop_node_int(g->node[k], "group", 1));
     lua_setfield(L, -2, "group");
     return 1;
-}
-
-/* ---@param layer string     a convolution, or a Gemm
- * ---@param group string
- * ---@return integer[] places   (from 1) of its input channels that are the group's, by channel of the group
- * ---@return integer total      of such places: more than #places where channels of the group stand there several times */
-static int net_channels(lua_State *L)
-{
-    const lop_graph *g = lopL_checknet(L, 1);
-    const int k = lop_graph_node(g, luaL_checkstring(L, 2));
-    const char *name = luaL_checkstring(L, 3);
-    const lopL_work *h = find_groups(L, g);
-    const lop_groups *q = &h->groups;
-    lua_Integer total = 0;
-    lua_newtable(L);
-    const int v = k >= 0 && g->node[k]->nin > 0 ? g->node[k]->in[0] : -1;
-    const int64_t n = v >= 0 && q->label[v] ? q->channels[v] : 0;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        const int c = q->label[v][i];
-        if (c < 0 || q->group_of[c] < 0 || strcmp(q->group[q->group_of[c]].name, name) != 0) continue;
-        lua_pushinteger(L, i + 1);
-        lua_rawseti(L, -2, q->rank_of[c] + 1);          /* the first place, from the last one down */
-        total++;
-    }
-    lua_pushinteger(L, total);
-    return 2;
 }
 
 /* Folds batch normalisation into the convolutions before it, in place.
@@ -478,8 +353,9 @@ static int net_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
-    {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", net_groups},
-    {"cut", net_cut}, {"set", net_set}, {"window", net_window}, {"channels", net_channels}, {"fold_bn", net_fold_bn}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
+    {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", lopL_net_groups},
+    {"cut", lopL_net_cut}, {"set", net_set}, {"window", net_window}, {"channels", lopL_net_channels}, {"fold_bn", net_fold_bn},
+    {"drop_dead", lopL_net_drop_dead}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"load", net_load}, {"load_bytes", net_load_bytes}, {NULL, NULL}};
 

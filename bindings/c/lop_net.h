@@ -16,4 +16,10 @@ lop_graph **lopL_newnet(lua_State *L);                  /* pushes a net, to be f
 typedef struct { lop_shapes shapes; lop_groups groups; lop_exec *exec; } lopL_work;
 /* Pushes a lopL_work with g's shapes for these input sizes (NULL: one image). */
 lopL_work *lopL_infer(lua_State *L, const lop_graph *g, const lop_shape *inputs);
+
+/* Methods of a net about its channel groups (lop_groups.c). */
+int lopL_net_groups(lua_State *L);
+int lopL_net_cut(lua_State *L);
+int lopL_net_channels(lua_State *L);
+int lopL_net_drop_dead(lua_State *L);
 #endif

@@ -62,4 +62,11 @@ typedef struct {
 lop_status lop_graph_cut_all(lop_graph *g, const lop_groups *q, const lop_cut *cuts, int n, lop_error *err);
 lop_status lop_graph_cut(lop_graph *g, const lop_groups *q, int which, const int64_t *keep, int64_t count,
                          lop_error *err);
+
+/* Takes out channels that cost without telling anything: those that nothing reads, and those that are one number
+ * everywhere (their filters are zeros) where the biases of their readers can carry it: a reader with padding carries 0
+ * only. One of each group stays. s, q: of g, out of date after it. gone: by class of q, those that went, or NULL.
+ * *count: how many channels of groups. The function stays, up to rounding. All or nothing. */
+lop_status lop_graph_drop_dead(lop_graph *g, const lop_shapes *s, const lop_groups *q, bool *gone, int64_t *count,
+                               lop_error *err);
 #endif

@@ -118,9 +118,20 @@ lop_status couple_kept_of(const couple_cut *c, int v, int axis, couple_kept *out
 lop_status couple_new_shape(const couple_cut *c, int v, lop_shape *out);
 /* Gives node n's input `slot` the listed slices of dimension dim of its constant. */
 lop_status couple_slice(couple_cut *c, lop_node *n, int slot, int dim, const couple_kept *k);
-/* Gives it these integers: the attribute `name` where slot is negative or the node has it, else the input, 1-D. */
+/* Gives it these integers: the attribute `name` (may be NULL) where slot is negative or the node has it, else the
+ * input, 1-D. */
 lop_status couple_put_ints(couple_cut *c, lop_node *n, int slot, const char *name, const int64_t *list, int count);
 /* Node n's own part (couple/cut_compute.c, couple/cut_move.c). */
 lop_status couple_cut_compute(couple_cut *c, lop_node *n, const lop_op *op);
 lop_status couple_cut_move(couple_cut *c, lop_node *n, const lop_op *op);
+
+/* ---- channels of one number ---- */
+
+/* Does node k read the channels of its input by weights, so that others can make up for one that goes? */
+bool couple_reads(const lop_graph *g, const lop_shapes *s, const lop_groups *q, int k);
+/* No padding at all. */
+bool couple_unpadded(const lop_node *n);
+/* known (nvalue of them, NULL on entry): by value whose channels lie along one dimension, the number that each channel
+ * is everywhere, or NAN; NULL where none is known. The lists are the caller's to free, on errors too. */
+lop_status couple_known(const lop_graph *g, const lop_shapes *s, const lop_groups *q, double **known, lop_error *err);
 #endif

@@ -77,7 +77,7 @@ lop_status couple_slice(couple_cut *c, lop_node *n, int slot, int dim, const cou
 
 lop_status couple_put_ints(couple_cut *c, lop_node *n, int slot, const char *name, const int64_t *list, int count)
 {
-    if (slot < 0 || lop_node_attr(n, name)) return lop_node_set_ints(n, name, list, count, c->err);
+    if (name && (slot < 0 || lop_node_attr(n, name))) return lop_node_set_ints(n, name, list, count, c->err);
     const lop_tensor *old = constant_of(c, n, slot);
     lop_tensor t;
     lop_status st = lop_tensor_init(&t, old ? old->type : LOP_I64, &(lop_shape){1, {count}}, c->err);
@@ -262,7 +262,7 @@ lop_status lop_graph_cut_all(lop_graph *g, const lop_groups *q, const lop_cut *c
     bool *goes = lop_array(q->classes, sizeof *goes, err), *touched = lop_array(g->nvalue, sizeof *touched, err);
     bool *follows = lop_array(g->nvalue, sizeof *follows, err);
     lop_status st = goes && touched && follows ? LOP_OK : LOP_E_MEMORY;
-    if (st == LOP_OK && (q->nvalue != g->nvalue || q->nnode != g->nnode))
+    if (st == LOP_OK && (q->nvalue > g->nvalue || q->nnode != g->nnode))
         st = lop_fail(err, LOP_E_ARG, "the groups are of another graph");
     if (st == LOP_OK) st = mark_gone(q, cuts, n, goes, err);
     if (st == LOP_OK) st = lop_graph_infer(g, q->input, &s, err);

@@ -146,18 +146,17 @@ static lop_status add_to(int **list, int *n, int k, lop_error *err)
     return st;
 }
 
-/* Does node k read the channels of its input by weights, so that other channels can make up for one that goes? */
-static bool reads(const couple *f, int k, lop_cut_kind kind)
+bool couple_reads(const lop_graph *g, const lop_shapes *s, const lop_groups *q, int k)
 {
-    const lop_node *n = f->g->node[k];
-    const lop_shape *x = couple_shape(f, n->in[0]);
+    const lop_node *n = g->node[k];
+    const lop_op *op = lop_op_find(g->ops, n->domain, n->op);
+    const int v = n->nin > 1 && n->in[1] >= 0 ? n->in[0] : -1;
+    if (!op || v < 0 || !q->label[v] || n->nout < 1 || n->out[0] < 0) return false;
     const int64_t groups = lop_node_int(n, "group", 1);
-    if (!f->q->label[n->in[0]]) return false;
-    if (kind == LOP_CUT_CONV || kind == LOP_CUT_CONV_TRANSPOSE)
-        return groups == 1 || (groups != x->dim[1] && !f->q->whole[k]);
-    if (kind == LOP_CUT_MATMUL)
-        return f->q->axis[n->in[0]] + f->q->naxes[n->in[0]] == x->ndim && couple_constant(f, n->in[1]);
-    return kind == LOP_CUT_GEMM;
+    if (op->cut == LOP_CUT_CONV || op->cut == LOP_CUT_CONV_TRANSPOSE)
+        return groups == 1 || (groups != s->value[v].shape.dim[1] && !q->whole[k]);
+    if (op->cut == LOP_CUT_MATMUL) return q->axis[v] + q->naxes[v] == s->value[v].shape.ndim && s->value[n->in[1]].data;
+    return op->cut == LOP_CUT_GEMM;
 }
 
 static lop_status members(couple *f)
@@ -166,15 +165,15 @@ static lop_status members(couple *f)
     lop_status st = LOP_OK;
     for (int k = 0; st == LOP_OK && k < f->g->nnode; k++) {
         const lop_node *n = f->g->node[k];
-        const lop_op *op = lop_op_find(f->g->ops, n->domain, n->op);
-        if (!op || n->nin < 2 || n->nout < 1 || n->in[0] < 0 || n->in[1] < 0 || n->out[0] < 0) continue;
+        if (n->nin < 2 || n->nout < 1 || n->in[0] < 0 || n->in[1] < 0 || n->out[0] < 0) continue;
+        const bool reads = couple_reads(f->g, f->s, q, k);
         const int *made = q->label[n->out[0]], *read = q->label[n->in[0]];
         const int class = made ? made[0] : -1;
         if (class >= 0 && f->maker[class] == k && q->group_of[class] >= 0) {
             lop_group *p = &q->group[q->group_of[class]];
             st = add_to(&p->producer, &p->nproducer, k, f->err);
         }
-        for (int64_t i = 0; st == LOP_OK && reads(f, k, op->cut) && i < q->channels[n->in[0]]; i++) {
+        for (int64_t i = 0; st == LOP_OK && reads && i < q->channels[n->in[0]]; i++) {
             if (read[i] < 0 || q->group_of[read[i]] < 0) continue;
             lop_group *p = &q->group[q->group_of[read[i]]];
             st = add_to(&p->consumer, &p->nconsumer, k, f->err);

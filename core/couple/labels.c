@@ -222,6 +222,7 @@ static void unite_but(couple *f, const couple_layout *l, int keep, int k)
 {
     int64_t inner = 1;
     for (int d = keep + 1; d < l->count; d++) inner *= l->dim[d];
+    if (inner < 1 || l->dim[keep] < 1) return;
     for (int64_t p = 0; p < l->size; p++) {
         const int64_t j = p / inner % l->dim[keep];
         if (p != j * inner) couple_unite(f, l->label[j * inner], l->label[p], k, false);
@@ -256,6 +257,7 @@ static int block_axis(couple *f, const couple_layout *l)
         int64_t inner = 1;
         bool alone = true;
         for (int d = keep + 1; d < l->count; d++) inner *= l->dim[d];
+        if (inner < 1 || l->dim[keep] < 1) return keep;
         for (int64_t p = 0; alone && p < l->size; p++)
             alone = root_of(f, l->label[p]) == root_of(f, l->label[p / inner % l->dim[keep] * inner]);
         if (alone) return keep;

@@ -86,7 +86,7 @@ bool couple_parts(const lop_shapes *s, const lop_node *n, int axis, int64_t *par
 
 static bool split_source(const lop_shapes *s, const lop_node *n, int o, int axis, int64_t left, int64_t *from)
 {
-    int64_t part[COUPLE_LIST], first = 0;
+    int64_t part[COUPLE_LIST] = {0}, first = 0;
     const int at = couple_axis(lop_node_int(n, "axis", 0), s->value[n->in[0]].shape.ndim);
     if (at < 0 || !couple_parts(s, n, axis, part)) return false;
     for (int i = 0; at == axis && i < o; i++) first += part[i];
@@ -138,7 +138,7 @@ bool couple_mixed(const lop_graph *g, const lop_shapes *s, const lop_node *n, bo
 {
     const int ndim = s->value[n->in[0]].shape.ndim;
     const bool modern = lop_graph_opset(g, n->domain) >= 13;
-    int64_t axes[COUPLE_LIST];
+    int64_t axes[COUPLE_LIST] = {0};
     memset(set, 0, LOP_MAX_DIMS * sizeof *set);
     if (is(n, "Softmax") || is(n, "LogSoftmax") || is(n, "Hardmax"))
         return set_axes(lop_node_int(n, "axis", modern ? -1 : 1), ndim, !modern, set);

@@ -65,3 +65,26 @@ describe("net:channels", function()
     assert.same({}, (net:channels(g.consumers[1], net:groups()[1].name)))
   end)
 end)
+
+describe("net:drop_dead", function()
+  it("takes out filters of zeros, says which stay, and the net computes what it did", function()
+    local net = model "digits-vgg"
+    local g, x = net:groups()[1], lop.randn {2, 1, 28, 28}
+    local layer = net:layer(g.producers[1])
+    local weight, bias = layer.weight:clone(), layer.bias:clone()
+    for i = 1, 9 do
+      weight:set(0, 3, 1, (i - 1) // 3 + 1, (i - 1) % 3 + 1)
+      weight:set(0, 16, 1, (i - 1) // 3 + 1, (i - 1) % 3 + 1)
+    end
+    bias:set(-1, 3)                                     -- a ReLU makes it 0, which any reader can do without
+    bias:set(1, 16)                                     -- the reader is padded: its border would change
+    net:set(layer.name, weight, bias)
+    local before = net:forward(x)
+    local count, kept = net:drop_dead()
+    assert.equal(1, count)
+    assert.same({[g.name] = {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}}, kept)
+    assert.equal(15, net:groups()[1].width)
+    assert.is_true((net:forward(x) - before):norm() < 1e-5 * before:norm())
+    assert.equal(0, (net:drop_dead()))
+  end)
+end)

@@ -48,9 +48,10 @@ local function cut(base, net, unit, number, width, sides, opts)
   return solve.cut(net, unit, stats, held, channels, opts), channels, lambda
 end
 
-local function zero_based(channels)
+-- Numbers from 0, as in the original: places[c] is channel c's number there, where dead ones were dropped.
+local function zero_based(channels, places)
   local list = {}
-  for i, c in ipairs(channels or {}) do list[i] = c - 1 end
+  for i, c in ipairs(channels or {}) do list[i] = (places and places[c] or c) - 1 end
   return list
 end
 
@@ -75,7 +76,7 @@ local function run(base, list, widths, set, held, opts)
   local net, sides = base:clone(), {pair(base, set), pair(base, held)}
   local layers, solved, drifted = {}, {}, false
   for i, unit in ipairs(list) do
-    local report = {name = unit.name, width_before = unit.width, width_after = widths[i], error = 0}
+    local report = {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
     for _, side in ipairs(sides) do
       side.original:advance(base, frontier.position(base, unit.producer) - 1)
       side.now:advance(net, frontier.position(net, unit.producer) - 1)
@@ -84,7 +85,7 @@ local function run(base, list, widths, set, held, opts)
     if widths[i] < unit.width then
       local channels
       report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, opts)
-      report.channels = zero_based(channels)
+      report.channels = zero_based(channels, unit.places)
       if opts.producer > 0 then
         local better
         report.rounds, better = producer.refit(base, net, unit, i, sides, opts.producer, opts)
@@ -144,18 +145,28 @@ local function widths_for(base, list, set, held, before, opts)
   return allocate.widths(list, allocate.measure(base, list, set, held, opts), cost, macs)
 end
 
--- The net with batch normalisation folded, its units, and the widths they get.
+-- Drops channels that are one number everywhere: their group's width before, and the numbers of the others there.
+local function drop_dead(base)
+  local before = {}
+  for _, g in ipairs(base:groups()) do before[g.name] = g.width end
+  local _, places = base:drop_dead()
+  return before, places
+end
+
+-- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
 local function prepare(original, set, held, opts)
   local base = original:clone()
   base:fold_bn()
+  local before, places = drop_dead(base)
   local all = units.find(base)
+  for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name], places[unit.name] end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = apply_rules(base, all, opts.layers, opts.budget.widths)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
   local needed = memory.bytes(base, list, #set + #held, opts.data_bytes or 0)
   memory.check(needed, opts.memory or math.huge)
-  local widths, losses = widths_for(base, list, set, held, base:macs(), opts)
-  return base, list, widths, losses, needed
+  local widths, losses = widths_for(base, list, set, held, original:macs(), opts)
+  return base, list, widths, losses, needed, before
 end
 
 --- Prunes a net on unlabelled images.
@@ -170,7 +181,7 @@ function prune.run(original, set, held, opts)
   local base, list, widths, losses, needed = prepare(original, set, held, opts)
   local net, layers = run(base, list, widths, set, held, opts)
   for i, layer in ipairs(layers) do layer.loss = losses[i] end
-  local before, after = base:macs(), net:macs()
+  local before, after = original:macs(), net:macs()
   return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
                speedup = before / after, seed = opts.seed, memory_bytes = needed}
@@ -179,18 +190,18 @@ end
 --- What prune.run would do; cuts nothing.
 ---@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after}
 function prune.plan(original, set, held, opts)
-  local base, list, widths, losses, needed = prepare(original, set, held, opts)
+  local base, list, widths, losses, needed, before = prepare(original, set, held, opts)
   local keep, groups = {}, {}
   for i, unit in ipairs(list) do keep[unit.name] = {widths[i], losses[i]} end
   for i, g in ipairs(base:groups()) do
     local found = keep[g.name]
     local whole = g.kind == "stream" and "residual stream: left whole in this plan" or "left whole in this plan"
     local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
-    groups[i] = {name = g.name, width = g.width, keep = found and found[1] or g.width, loss = found and found[2],
+    groups[i] = {name = g.name, width = before[g.name], keep = found and found[1] or g.width, loss = found and found[2],
                  prunable = g.prunable and found ~= nil, reason = reason}
   end
   return {groups = groups, memory_bytes = needed, scratch_bytes = 0,
-          macs_before = base:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
+          macs_before = original:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

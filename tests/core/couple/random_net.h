@@ -208,7 +208,8 @@ static inline rn_value rn_reshape(rn_net *b, rn_value x, const int64_t *shape, i
 {
     char all[24], first[24], rest[24], list[24];
     if (!computed) {
-        rn_node(b, "Reshape", y.name, "%s %s", x.name, rn_ints(b, shape, n));
+        lop_node *plain = rn_node(b, "Reshape", y.name, "%s %s", x.name, rn_ints(b, shape, n));
+        if (b->opset >= 14) rn_int(plain, "allowzero", 0);
         return y;
     }
     rn_node(b, "Shape", all, "%s", x.name);             /* (size of x) + constants, as exporters write it */

@@ -1,10 +1,8 @@
 /* tests/core/couple/test_property.c - whatever the net: a group that is called prunable can be cut to any channels, and
  * where no weight reads those that go, the net computes what it did. Random nets, and those of ../shared/models. */
-#include "random_net.h"
+#include "run_net.h"
 #include "couple/couple.h"
-#include "exec/exec.h"
 #include "onnx/onnx.h"
-#include <math.h>
 
 typedef struct {
     lop_graph *g;
@@ -26,29 +24,6 @@ static void close_net(net *n)
     lop_groups_clear(&n->q);
     lop_shapes_clear(&n->s);
     lop_graph_free(n->g);
-}
-
-/* Runs g on noise; out: its outputs. */
-static void run(const char *what, const lop_graph *g, uint64_t seed, lop_tensor *out)
-{
-    lop_error err;
-    lop_shapes s;
-    lop_exec *e;
-    lop_tensor in[4] = {{0}};
-    int nin = 0;
-    if (lop_graph_infer(g, NULL, &s, &err) != LOP_OK) fail_msg("%s: %s", what, err.message);
-    for (int i = 0; i < g->ninput && nin < 4; i++) {
-        if (g->value[g->input[i]]->constant.data) continue;
-        t_ok(lop_tensor_init(&in[nin], LOP_F32, &s.value[g->input[i]].shape, &err), err);
-        for (int64_t j = 0; j < lop_tensor_size(&in[nin]); j++)
-            lop_tensor_set(&in[nin], j, lop_random_normal(seed, LOP_STREAM_USER + 1, (uint64_t)j));
-        nin++;
-    }
-    if (lop_exec_new(g, &s, NULL, &e, &err) != LOP_OK || lop_exec_run(e, NULL, in, out, &err) != LOP_OK)
-        fail_msg("%s: %s", what, err.message);
-    lop_exec_free(e);
-    for (int i = 0; i < nin; i++) lop_tensor_clear(&in[i]);
-    lop_shapes_clear(&s);
 }
 
 /* ---- weights that read what goes are set to zero ---- */
@@ -101,7 +76,7 @@ static void zero_readers(net *n, const lop_cut *cuts, int count)
 
 /* ---- cuts ---- */
 
-/* Each channel stays with this chance; one at least. Always all of the first `least`. */
+/* Each channel stays with this chance; one at least. */
 static lop_cut draw(const net *n, int group, uint64_t seed, double chance)
 {
     const int64_t width = n->q.group[group].width;
@@ -116,24 +91,17 @@ static lop_cut draw(const net *n, int group, uint64_t seed, double chance)
 static bool try_cut(net *n, const lop_cut *cuts, int count, uint64_t seed)
 {
     lop_error err;
-    lop_tensor before[8] = {{0}}, after[8] = {{0}};
+    lop_tensor before[RUN_OUTPUTS] = {{0}}, after[RUN_OUTPUTS] = {{0}};
     zero_readers(n, cuts, count);
-    run(n->what, n->g, seed, before);
+    run_net(n->what, n->g, seed, before);
     const lop_status st = lop_graph_cut_all(n->g, &n->q, cuts, count, &err);
     if (st != LOP_OK && !(st == LOP_E_ARG && strstr(err.message, "would be left")))
         fail_msg("%s: %s", n->what, err.message);
-    if (st == LOP_OK) run(n->what, n->g, seed, after);
-    for (int o = 0; o < n->g->noutput; o++) {
-        double worst = 0, most = 1e-3;
-        for (int64_t i = 0; st == LOP_OK && i < lop_tensor_size(&before[o]); i++) {
-            assert_true(lop_shape_equal(&before[o].shape, &after[o].shape));
-            worst = fmax(worst, fabs(lop_tensor_get(&before[o], i) - lop_tensor_get(&after[o], i)));
-            most = fmax(most, fabs(lop_tensor_get(&before[o], i)));
-        }
-        if (!(worst <= 1e-4 * most)) fail_msg("%s: output %d is off by %g of %g", n->what, o, worst, most);
-        lop_tensor_clear(&before[o]);
-        lop_tensor_clear(&after[o]);
+    if (st == LOP_OK) {
+        run_net(n->what, n->g, seed, after);
+        same_outputs(n->what, n->g, before, after, 1e-4);
     }
+    for (int o = 0; o < RUN_OUTPUTS; o++) lop_tensor_clear(&before[o]);
     return st == LOP_OK;
 }
 
