@@ -108,6 +108,7 @@ typedef struct {
     const bool *follows;        /* by value: a constant computed from shapes, which follows the cut by itself */
     bool firm;                  /* replace those too */
     lop_graph *g;               /* the copy that is cut */
+    int *readers;               /* by value of the copy as it came: inputs of nodes, outputs of the graph */
     lop_error *err;
 } couple_cut;
 

@@ -55,12 +55,29 @@ static const lop_tensor *constant_of(const couple_cut *c, const lop_node *n, int
     return v < c->s->nvalue && c->s->value[v].data ? &c->s->value[v] : NULL;
 }
 
-/* An initializer keeps its name; what was computed gets one of its own. */
+/* An initializer that none but n reads keeps its name; other constants get one of their own. */
 static lop_status put(couple_cut *c, lop_node *n, int slot, const lop_tensor *t)
 {
-    const lop_value *old = c->g->value[n->in[slot]];
-    if (old->constant.data) return lop_graph_replace_constant(c->g, n, slot, t, c->err);
+    const int v = n->in[slot];
+    lop_value *old = c->g->value[v];
+    if (old->constant.data && (v >= c->s->nvalue || c->readers[v] == 1)) {
+        lop_value_set_constant(old, t);
+        return LOP_OK;
+    }
+    if (v < c->s->nvalue) c->readers[v]--;
     return lop_graph_add_constant(c->g, old->name, t, &n->in[slot], c->err);
+}
+
+static lop_status count_readers(couple_cut *c)
+{
+    const lop_graph *g = c->g;
+    c->readers = lop_array(g->nvalue, sizeof *c->readers, c->err);
+    if (!c->readers) return LOP_E_MEMORY;
+    for (int k = 0; k < g->nnode; k++)
+        for (int i = 0; i < g->node[k]->nin; i++)
+            if (g->node[k]->in[i] >= 0) c->readers[g->node[k]->in[i]]++;
+    for (int i = 0; i < g->noutput; i++) c->readers[g->output[i]]++;
+    return LOP_OK;
 }
 
 lop_status couple_slice(couple_cut *c, lop_node *n, int slot, int dim, const couple_kept *k)
@@ -182,7 +199,10 @@ static lop_status attempt(couple_cut *c, const lop_graph *g, bool firm)
     c->firm = firm;
     lop_status st = lop_graph_clone(g, &c->g, c->err);                  /* worked on a copy: all or nothing */
     if (st == LOP_OK && !firm) st = touch(c);
+    if (st == LOP_OK) st = count_readers(c);
     if (st == LOP_OK) st = cut_nodes(c);
+    lop_free(c->readers);
+    c->readers = NULL;
     if (st == LOP_OK) st = lop_graph_prune_dead(c->g, c->err);
     if (st == LOP_OK) st = forget_shapes(c->g, c->err);
     if (st != LOP_OK) return st;

@@ -287,17 +287,22 @@ static int readers(const lop_graph *g, int v)
     return count;
 }
 
+void lop_value_set_constant(lop_value *v, const lop_tensor *c)
+{
+    lop_tensor next;
+    lop_tensor_share(&next, c);
+    lop_tensor_clear(&v->constant);
+    v->constant = next;
+    if (v->shaped) v->shape = c->shape;
+}
+
 lop_status lop_graph_replace_constant(lop_graph *g, lop_node *n, int slot, const lop_tensor *c, lop_error *err)
 {
     lop_value *old = slot < n->nin && n->in[slot] >= 0 ? g->value[n->in[slot]] : NULL;
     if (!old || !old->constant.data)
         return lop_fail(err, LOP_E_ARG, "node '%s' (%s): input %d is no initializer", lop_node_label(g, n), n->op, slot + 1);
     if (readers(g, n->in[slot]) > 1) return lop_graph_add_constant(g, old->name, c, &n->in[slot], err);
-    lop_tensor next;
-    lop_tensor_share(&next, c);
-    lop_tensor_clear(&old->constant);
-    old->constant = next;
-    if (old->shaped) old->shape = c->shape;
+    lop_value_set_constant(old, c);
     return LOP_OK;
 }
 

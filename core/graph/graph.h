@@ -93,6 +93,8 @@ lop_status lop_graph_add_constant(lop_graph *g, const char *name, const lop_tens
 /* Gives node n, one of g's, another initializer as input `slot`; shares c's memory. It keeps the old name where nobody
  * else reads the old one, else gets a name of its own. ARG where that input is no initializer. */
 lop_status lop_graph_replace_constant(lop_graph *g, lop_node *n, int slot, const lop_tensor *c, lop_error *err);
+/* The same for all who read v, an initializer; shares c's memory. */
+void lop_value_set_constant(lop_value *v, const lop_tensor *c);
 /* A node put before position `at` (nnode: at the end). in and out are copied. */
 lop_status lop_graph_insert(lop_graph *g, int at, const char *op, const char *name, const int *in, int nin,
                             const int *out, int nout, lop_node **node, lop_error *err);
