@@ -178,3 +178,24 @@ describe("lop.sample", function()
     end
   end)
 end)
+
+describe("the README's script", function()
+  it("runs as it stands, and leaves a net that is smaller and almost the same", function()
+    local file = assert(io.open "README.md")
+    local script = file:read "a":match "## From Lua.-```lua\n(.-)```"
+    file:close()
+    local path, printed = os.tmpname(), {}
+    local env = setmetatable({print = function(v) printed[#printed + 1] = tostring(v) end}, {__index = _G})
+    assert(load(script:gsub("smaller%.onnx", path), "README.md", "t", env))()
+    local net, smaller = lop.load "recipes/models/digits-vgg/model.onnx", lop.load(path)
+    os.remove(path)
+    assert.is_true(smaller:macs() < net:macs())
+    assert.matches("^lop.choice %(12 of 24 channels by lasso%-alternating, error 0%.0%d+%)", printed[1])
+    assert.is_true(tonumber(printed[2]) < tonumber(printed[1]:match "error ([%d.]+)"))
+    local x = lop.data("mnist:recipes/data/digits", {preprocess = "unit", split = "test"}):batch(1, 100)
+    local a, b = net:forward(x):argmax(2):totable(), smaller:forward(x):argmax(2):totable()
+    local same = 0
+    for i = 1, 100 do same = same + (a[i] == b[i] and 1 or 0) end
+    assert.is_true(same >= 97)
+  end)
+end)

@@ -1,5 +1,6 @@
 -- bindings/lua/lop/verbs/prune.lua - lop prune: a model made smaller on unlabelled pictures, without a recipe.
 
+local choose = require "lop.choose"
 local core = require "lop.core"
 local job = require "lop.job"
 local schema = require "lop.schema"
@@ -38,7 +39,7 @@ return {
     {name = "keep", type = "number", value = "F", min = 1e-6, max = 1, help = "share of each group's channels to keep"},
     {name = "select", type = "string", value = "METHOD", default = "elimination",
      help = "how channels are chosen (elimination)",
-     choices = {"elimination", "forward", "lasso", "thinet", "response", "l1", "l2", "fpgm", "first", "random"}},
+     choices = choose.methods},
     {name = "reconstruct", type = "string", value = "METHOD", default = "least-squares",
      help = "how weights are rebuilt (least-squares)",
      choices = {"least-squares", "scale", "none"}},
