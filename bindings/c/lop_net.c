@@ -277,14 +277,22 @@ static int net_window(lua_State *L)
 
 /* Folds batch normalisation into the convolutions before it, in place.
  * ---@return integer count */
-static int net_fold_bn(lua_State *L)
+static int change(lua_State *L, lop_status (*pass)(lop_graph *g, int *count, lop_error *err))
 {
     int count = 0;
     lop_error err;
-    lopL_check(L, lop_graph_fold_bn(lopL_checknet(L, 1), &count, &err), &err);
+    lopL_check(L, pass(lopL_checknet(L, 1), &count, &err), &err);
     lua_pushinteger(L, count);
     return 1;
 }
+
+static int net_fold_bn(lua_State *L) { return change(L, lop_graph_fold_bn); }
+
+/* ---@return integer         nodes that were constant, and are initializers now */
+static int net_fold_constants(lua_State *L) { return change(L, lop_graph_fold_constants); }
+
+/* ---@return integer         places where float16, bfloat16 or float64 became float32 */
+static int net_to_float32(lua_State *L) { return change(L, lop_graph_to_float32); }
 
 /* ---@param key string
  * ---@param value string?    sets it
@@ -353,9 +361,11 @@ static int net_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
-    {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer}, {"groups", lopL_net_groups},
-    {"cut", lopL_net_cut}, {"set", net_set}, {"window", net_window}, {"channels", lopL_net_channels}, {"fold_bn", net_fold_bn},
-    {"drop_dead", lopL_net_drop_dead}, {"meta", net_meta}, {"forward", net_forward}, {NULL, NULL}};
+    {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
+    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"window", net_window},
+    {"channels", lopL_net_channels}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
+    {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},
+    {"forward", net_forward}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"load", net_load}, {"load_bytes", net_load_bytes}, {NULL, NULL}};
 

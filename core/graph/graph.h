@@ -217,4 +217,14 @@ lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out
  * sqrt(var + epsilon), computed in float64, where nothing else reads the convolution's output and all are constants.
  * The convolution takes over the BN's output name. *count: how many. Shared initializers are copied, not changed. */
 lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
+
+/* ---- plain weights (graph/plain.c) ---- */
+
+/* Nodes that read only initializers (Constant; a DequantizeLinear, Cast, Reshape, ... of weights) leave, and what they
+ * made becomes initializers of the same names. A node whose output is the graph's stays. *count: nodes gone. */
+lop_status lop_graph_fold_constants(lop_graph *g, int *count, lop_error *err);
+/* float16, bfloat16 and float64 become float32 everywhere: initializers, declared types (the graph's inputs and outputs
+ * too), Cast and whatever else names a type. *count: places changed. UNSUPPORTED: a node with a subgraph. On another
+ * error g can only be freed. */
+lop_status lop_graph_to_float32(lop_graph *g, int *count, lop_error *err);
 #endif
