@@ -52,6 +52,19 @@ if [ -x "$out/lop" ] && [ -f tests/cli/run.sh ]; then
     add $status "${1:-0}" "${2:-0}" "${3:-0}"
 fi
 
+if [ -x "$out/lop" ]; then
+    few=
+    [ -n "${LOP_LONG:-}" ] || few='squeezenet1_1 shufflenet_v2_x1_0 mobilenet_v3_small'
+    # shellcheck disable=SC2086  # names, split on purpose
+    sh tests/models/torch_nets.sh "$out" $few >"$log" 2>&1
+    status=$?
+    cat "$log"
+    # shellcheck disable=SC2046
+    set -- $(sed -n 's/^torch nets: //p' "$log" | tail -n 1 | tr -dc '0-9 ')
+    [ $# -ge 2 ] || status=1
+    add $status "${1:-0}" "${2:-0}" "${3:-0}"
+fi
+
 [ $((passed + failed)) -gt 0 ] || failed=1
 if [ $skipped -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"
 else echo "$passed passed, $failed failed"; fi

@@ -93,7 +93,7 @@ lop_status lop_graph_to_float32(lop_graph *g, int *count, lop_error *err)
         st = convert(&g->value[v]->constant, count, err);
         if (!other_float(g->value[v]->type)) continue;
         g->value[v]->type = LOP_F32;
-        ++*count;
+        *count += !g->value[v]->constant.data;          /* an initializer is counted already */
     }
     for (int k = 0; st == LOP_OK && k < g->nnode; k++) st = convert_node(g->node[k], count, err);
     return st;

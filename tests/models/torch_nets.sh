@@ -30,5 +30,5 @@ for name in $names; do
     fi
     rm -f "$folder/$name".*
 done
-echo "torch nets: $passed passed, $failed failed"
+echo "torch nets: $passed passed, $failed failed, 0 skipped"
 [ $failed -eq 0 ]

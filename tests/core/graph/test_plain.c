@@ -30,9 +30,9 @@ static void weights_behind_nodes_become_initializers(void **state)
     assert_int_equal(count, 2);
     assert_int_equal(g->nnode, 2);              /* z is the graph's own output: its node stays */
     const lop_tensor *w2 = &g->value[lop_graph_value(g, "w2")]->constant;
-    for (int k = 0; k < 6; k++) assert_float_equal(lop_tensor_get(w2, k), 0.5 * (k + 1), 0);
+    for (int k = 0; k < 6; k++) assert_true(lop_tensor_get(w2, k) == 0.5 * (k + 1));
     const lop_tensor *w3 = &g->value[lop_graph_value(g, "w3")]->constant;
-    assert_float_equal(lop_tensor_get(w3, 1), 1.5, 0);
+    assert_true(lop_tensor_get(w3, 1) == 1.5);
     t_ok(lop_graph_fold_constants(g, &count, &err), err);
     assert_int_equal(count, 0);
     lop_graph_free(g);
@@ -75,7 +75,7 @@ static void all_floats_become_single(void **state)
     assert_int_equal(count, 3);
     assert_int_equal(g->value[x]->type, LOP_F32);
     assert_int_equal(g->value[id]->constant.type, LOP_F32);
-    assert_float_equal(lop_tensor_get(&g->value[id]->constant, 2), 2.25, 0);
+    assert_true(lop_tensor_get(&g->value[id]->constant, 2) == 2.25);
     assert_int_equal(lop_node_int(g->node[0], "to", 0), LOP_F32);
     assert_int_equal(lop_node_int(g->node[1], "to", 0), LOP_I64);
     lop_shapes s;
