@@ -250,6 +250,24 @@ static int net_set(lua_State *L)
     return 0;
 }
 
+/* auto_pad worked out, ONNX Conv: an odd pixel of SAME_UPPER goes to the end. */
+static void same_pads(lua_State *L, const lop_graph *g, const lop_node *n, const int64_t *kernel, const int64_t *stride,
+                      const int64_t *dilation, int64_t pad[4])
+{
+    const char *mode = lop_node_string(n, "auto_pad", "NOTSET");
+    if (strncmp(mode, "SAME_", 5) != 0) return;
+    const lopL_work *h = lopL_infer(L, g, NULL);
+    const lop_shape *x = &h->shapes.value[n->in[0]].shape;
+    for (int d = 0; d < 2 && x->ndim == 4; d++) {
+        const int64_t size = x->dim[d + 2], out = (size + stride[d] - 1) / stride[d];
+        const int64_t need = (out - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1 - size, total = need > 0 ? need : 0;
+        const int64_t less = total / 2, more = total - less;
+        pad[d] = strcmp(mode, "SAME_UPPER") == 0 ? less : more;
+        pad[d + 2] = total - pad[d];
+    }
+    lua_pop(L, 1);
+}
+
 /* The window of a convolution's node: kernel, stride, pad, dilation, group; nil for other layers.
  * ---@param layer string */
 static int net_window(lua_State *L)
@@ -258,19 +276,20 @@ static int net_window(lua_State *L)
     const lop_graph *g = lopL_checknet(L, 1);
     const int k = lop_graph_node(g, luaL_checkstring(L, 2));
     if (k < 0 || strcmp(g->node[k]->op, "Conv") != 0 || g->node[k]->nin < 2) return 0;
-    const lop_shape *w = &g->value[g->node[k]->in[1]]->constant.shape;
-    if (w->ndim != 4 || strcmp(lop_node_string(g->node[k], "auto_pad", "NOTSET"), "NOTSET") != 0) return 0;
+    const lop_node *n = g->node[k];
+    const lop_shape *w = &g->value[n->in[1]]->constant.shape;
+    if (w->ndim != 4) return 0;
+    int64_t figures[3][4] = {{1, 1}, {0}, {1, 1}};       /* what ONNX takes where an attribute is absent */
+    for (int i = 0; i < 3; i++) lop_node_ints(n, keys[i], figures[i], 4);
+    same_pads(L, g, n, w->dim + 2, figures[0], figures[2], figures[1]);
     lua_createtable(L, 0, 5);
     lopL_pushint64s(L, w->dim + 2, 2);
     lua_setfield(L, -2, "kernel");
     for (int i = 0; i < 3; i++) {
-        int64_t list[4];
-        const int64_t n = lop_node_ints(g->node[k], keys[i], list, 4);
-        if (n < 1) continue;
-        lopL_pushint64s(L, list, n);
+        lopL_pushint64s(L, figures[i], i == 1 ? 4 : 2);
         lua_setfield(L, -2, names[i]);
     }
-    lua_pushinteger(L, lop_node_int(g->node[k], "group", 1));
+    lua_pushinteger(L, lop_node_int(n, "group", 1));
     lua_setfield(L, -2, "group");
     return 1;
 }

@@ -224,7 +224,7 @@ lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
  * made becomes initializers of the same names. A node whose output is the graph's stays. *count: nodes gone. */
 lop_status lop_graph_fold_constants(lop_graph *g, int *count, lop_error *err);
 /* float16, bfloat16 and float64 become float32 everywhere: initializers, declared types (the graph's inputs and outputs
- * too), Cast and whatever else names a type. *count: places changed. UNSUPPORTED: a node with a subgraph. On another
- * error g can only be freed. */
+ * too), Cast and whatever else names a type. *count: places changed; 0 where no weight, input or output is of those
+ * types. UNSUPPORTED: a node with a subgraph. On another error g can only be freed. */
 lop_status lop_graph_to_float32(lop_graph *g, int *count, lop_error *err);
 #endif

@@ -80,10 +80,21 @@ static lop_status convert_node(lop_node *n, int *count, lop_error *err)
     return st;
 }
 
+static bool has_other_float(const lop_graph *g)
+{
+    for (int v = 0; v < g->nvalue; v++)
+        if (other_float(g->value[v]->type) || other_float(g->value[v]->constant.type)) return true;
+    for (int k = 0; k < g->nnode; k++)
+        for (int a = 0; a < g->node[k]->nattr; a++)
+            if (other_float(g->node[k]->attr[a].tensor.type)) return true;
+    return false;
+}
+
 lop_status lop_graph_to_float32(lop_graph *g, int *count, lop_error *err)
 {
     lop_status st = LOP_OK;
     *count = 0;
+    if (!has_other_float(g)) return LOP_OK;
     for (int k = 0; k < g->nnode; k++)
         for (int a = 0; a < g->node[k]->nattr; a++)
             if (g->node[k]->attr[a].kind == LOP_ATTR_GRAPH)

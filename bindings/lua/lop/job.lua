@@ -23,7 +23,9 @@ end
 ---@param net lop.net?       in place of the recipe's model
 ---@return table              {net, preprocess, set, held, test, dropped}
 function job.open(recipe, out, net)
-  net = net or core.load(recipe.model)
+  net = (net or core.load(recipe.model)):clone()
+  local changed = net:to_float32()
+  if changed > 0 then out:note("float16, bfloat16 and float64 are taken as float32 (%d places)", changed) end
   local how = recipe.preprocess or net:meta("lop.preprocess")
   local function open(part)
     return evaluate.open(net, part.data, {preprocess = how, split = part.split}, out)

@@ -156,7 +156,6 @@ end
 -- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
 local function prepare(original, set, held, opts)
   local base = original:clone()
-  base:to_float32()
   base:fold_constants()
   base:fold_bn()
   local before, places = drop_dead(base)
