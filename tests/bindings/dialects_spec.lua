@@ -1,8 +1,8 @@
 local lop = require "lop"                                       -- tests/bindings/dialects_spec.lua
 
 -- conv, ReLU, conv, mean over space, Gemm; weights written as exporters write them.
-local W = {w1 = lop.randn({6, 3, 3, 3}, {seed = 1}), b1 = lop.randn({6}, {seed = 2}), w2 = lop.randn({4, 6, 1, 1}, {seed = 3}),
-           b2 = lop.randn({4}, {seed = 4}), w3 = lop.randn({5, 4}, {seed = 5}), b3 = lop.randn({5}, {seed = 6})}
+local W = {w1 = lop.randn({6, 3, 3, 3}, {seed = 1}), b1 = lop.randn({6}, {seed = 2}),
+           w2 = lop.randn({4, 6, 1, 1}, {seed = 3}), b2 = lop.randn({4}, {seed = 4}), w3 = lop.randn({5, 4}, {seed = 5}), b3 = lop.randn({5}, {seed = 6})}
 
 local function net_of(nodes, constants, kind)
   local list = {}
@@ -15,8 +15,8 @@ local function net_of(nodes, constants, kind)
     {op = "Gemm", name = "fc", inputs = {"f", "w3", "b3"}, outputs = {"y"}, attributes = {transB = 1}}} do
     list[#list + 1] = n
   end
-  return lop.graph {opset = 13, inputs = {{name = "x", shape = {"N", 3, 8, 8}, type = kind}}, outputs = {"y"}, nodes = list,
-                    constants = constants}
+  return lop.graph {opset = 13, inputs = {{name = "x", shape = {"N", 3, 8, 8}, type = kind}}, outputs = {"y"},
+                    nodes = list, constants = constants}
 end
 
 local dialects = {
@@ -66,8 +66,9 @@ describe("net:window", function()
       {{auto_pad = "SAME_UPPER", dilations = {2, 1}}, {1, 1}, {2, 1, 2, 1}},
     }
     for _, case in ipairs(cases) do
-      local net = lop.graph {inputs = {{name = "x", shape = {1, 3, 8, 8}}}, outputs = {"y"}, constants = {w = W.w1}, nodes = {
-        {op = "Conv", name = "c", inputs = {"x", "w"}, outputs = {"y"}, attributes = case[1]}}}
+      local net = lop.graph {
+        inputs = {{name = "x", shape = {1, 3, 8, 8}}}, outputs = {"y"}, constants = {w = W.w1},
+        nodes = {{op = "Conv", name = "c", inputs = {"x", "w"}, outputs = {"y"}, attributes = case[1]}}}
       local window = net:window("c")
       assert.same({3, 3}, window.kernel)
       assert.same(case[2], window.stride)
@@ -93,7 +94,8 @@ describe("weights as exporters write them", function()
       local want = lop.prune(plain, {calibrate = {data = "npz:" .. pictures}, preprocess = "none",
                                      budget = {widths = {first = 3}}}):forward(x)
       local difference = (net:forward(x) - want):norm() / want:norm()
-      assert.is_true(difference < (name == "quantised weights" and 0.2 or name == "float16" and 0.02 or 1e-4), difference)
+      local most = name == "quantised weights" and 0.2 or name == "float16" and 0.02 or 1e-4
+      assert.is_true(difference < most, difference)
     end)
   end
   teardown(function() os.remove(pictures) end)
