@@ -382,7 +382,8 @@ static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
     {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"window", net_window},
-    {"channels", lopL_net_channels}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
+    {"channels", lopL_net_channels},
+    {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},
     {"forward", net_forward}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", net_gc}, {"__close", net_gc}, {"__tostring", net_tostring}, {NULL, NULL}};

@@ -21,5 +21,6 @@ lopL_work *lopL_infer(lua_State *L, const lop_graph *g, const lop_shape *inputs)
 int lopL_net_groups(lua_State *L);
 int lopL_net_cut(lua_State *L);
 int lopL_net_channels(lua_State *L);
+int lopL_net_filters(lua_State *L);
 int lopL_net_drop_dead(lua_State *L);
 #endif

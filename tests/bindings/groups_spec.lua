@@ -66,6 +66,17 @@ describe("net:channels", function()
   end)
 end)
 
+describe("net:filters", function()
+  it("gives the channel of a group that each filter of a maker is", function()
+    local net = model "digits-resnet"
+    for _, g in ipairs(net:groups()) do
+      for _, maker in ipairs(g.producers) do assert.same(first(g.width), net:filters(maker, g.name)) end
+    end
+    local groups = net:groups()
+    for _, rank in ipairs(net:filters(groups[1].producers[1], groups[2].name)) do assert.equal(0, rank) end
+  end)
+end)
+
 describe("net:drop_dead", function()
   it("takes out filters of zeros, says which stay, and the net computes what it did", function()
     local net = model "digits-vgg"
