@@ -50,7 +50,7 @@ schema.keys = {
     intercept = {type = "boolean", default = true, help = "a free intercept"},
     ridge = {type = "number", word = "auto", from = 0, default = "auto",
              help = "toward the original; auto: by held-out images"},
-    producer = {type = "integer", from = 0, default = 6,
+    producer = {type = "integer", from = 0, default = 4,
                 help = "rounds at most of refitting the filters that make the kept channels"},
   }},
   residual = {type = "table", help = "residual blocks", keys = {
