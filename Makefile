@@ -10,7 +10,7 @@ LUA_CFLAGS := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/incl
 LUA_LIBS   := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
 EDIT_CFLAGS := $(shell pkg-config --exists libedit 2>/dev/null && echo -DLOP_EDIT `pkg-config --cflags libedit`)
 EDIT_LIBS   := $(shell pkg-config --libs libedit 2>/dev/null)
-COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+COMMIT := $(shell git -c safe.directory="$(CURDIR)" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LIBS := -lprotobuf-c -llapacke -lopenblas -lz -ljpeg -lpng -lpthread -lm
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
@@ -27,18 +27,13 @@ endif
 CFLAGS   = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) $(SAN) -ffp-contract=off -fPIC -fvisibility=default
 CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
 
-# A room is built once all that it stands on is there.
-OPS_THERE  := $(wildcard core/ops/ops.h)
-MAIN_THERE := $(and $(wildcard bindings/c/main.c),$(OPS_THERE))
-CORE_SRC := $(sort $(filter-out $(if $(OPS_THERE),,core/exec/%),$(wildcard core/*/*.c core/*/*/*.c)))
+CORE_SRC := $(sort $(wildcard core/*/*.c core/*/*/*.c))
 CORE_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(CORE_SRC))
 BIND_SRC := $(sort $(filter-out bindings/c/main.c,$(wildcard bindings/c/*.c)))
 BIND_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(BIND_SRC))
 MAIN_OBJ := $(OUT)/obj/bindings/c/main.o
 PROTO    := $(OUT)/gen/onnx.pb-c
-PROTO_IN := $(wildcard core/onnx/onnx.proto)
-PROTO_H  := $(if $(PROTO_IN),$(PROTO).h)
-PROTO_O  := $(if $(PROTO_IN),$(OUT)/obj/gen/onnx.pb-c.o)
+PROTO_O  := $(OUT)/obj/gen/onnx.pb-c.o
 LUA_SRC  := $(sort $(wildcard bindings/lua/lop/*.lua bindings/lua/lop/*/*.lua))
 SHARE    := $(OUT)/share/lua/5.4/lop
 LUA_OUT  := $(patsubst bindings/lua/lop/%,$(SHARE)/%,$(LUA_SRC))
@@ -51,8 +46,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/fuzz/%,$(FUZZ_SRC))
 TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/conformance/test_conformance \
 	$(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/test_%,$(FUZZ_SRC))
 
-.PHONY: force all help test test-long fuzz fuzzers bench check install clean lua
-all: $(OUT)/liblop.a $(OUT)/liblop.so $(if $(MAIN_THERE),$(CORE_SO) $(OUT)/lop) lua
+.PHONY: force all help test test-long fuzz fuzzers bench check install uninstall clean lua
+all: $(OUT)/liblop.a $(OUT)/liblop.so $(CORE_SO) $(OUT)/lop lua
 
 help:
 	@echo "make            build/lop, build/liblop.a, build/liblop.so, build/share/lua/5.4/lop"
@@ -61,7 +56,7 @@ help:
 	@echo "make fuzz       every reader of files, SECONDS=60 each, under clang's libFuzzer, ASan and UBSan"
 	@echo "make bench      speed, as ratios to ONNX Runtime in the same run"
 	@echo "make check      lint and format"
-	@echo "make install    to PREFIX (default /usr/local)"
+	@echo "make install    to PREFIX (default /usr/local); make uninstall takes it away again"
 
 $(PROTO).c $(PROTO).h &: core/onnx/onnx.proto
 	@mkdir -p $(OUT)/gen
@@ -79,7 +74,7 @@ $(OUT)/gen/commit: force
 	@mkdir -p $(@D) && echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
 $(OUT)/obj/bindings/c/lop_core.o: $(OUT)/gen/commit
 $(OUT)/obj/bindings/c/lop_core.o: CPPFLAGS += -DLOP_COMMIT='"$(COMMIT)"'
-$(OUT)/obj/%.o: %.c | $(PROTO_H)
+$(OUT)/obj/%.o: %.c | $(PROTO).h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(ISA) -MMD -MP -c $< -o $@
 
@@ -132,15 +127,25 @@ fuzz:
 test: all $(TEST_BIN)
 	@sh tests/run.sh $(OUT)
 
+# What lop alone owns is a folder: share/lua/5.4/lop (Lua files, recipes, fetch), lib/lua/5.4/lop, include/lop.
 INSTALL := $(DESTDIR)$(PREFIX)
+OWN     := $(INSTALL)/share/lua/5.4/lop $(INSTALL)/lib/lua/5.4/lop $(INSTALL)/include/lop
 HEADERS := $(foreach d,$(sort $(wildcard core/*)),$(wildcard $(d)/$(notdir $(d)).h))
+FETCH   := $(sort $(wildcard scripts/fetch*))
 install: all
-	install -d $(INSTALL)/bin $(INSTALL)/lib/lua/5.4/lop $(INSTALL)/share/lua/5.4
+	rm -rf $(OWN)
+	install -d $(INSTALL)/bin $(INSTALL)/lib/lua/5.4/lop $(INSTALL)/share/lua/5.4/lop/scripts
 	install $(OUT)/lop $(INSTALL)/bin
 	install -m 644 $(OUT)/liblop.a $(OUT)/liblop.so $(INSTALL)/lib
 	install -m 644 $(CORE_SO) $(INSTALL)/lib/lua/5.4/lop
-	cp -R $(SHARE) $(INSTALL)/share/lua/5.4
+	for f in $(LUA_OUT) $(REC_OUT); do \
+		install -D -m 644 $$f $(INSTALL)/share/lua/5.4/lop/$${f#$(SHARE)/} || exit 1; done
+	install -m 644 $(FETCH) $(INSTALL)/share/lua/5.4/lop/scripts
 	for h in $(HEADERS); do install -D -m 644 $$h $(INSTALL)/include/lop/$${h#core/} || exit 1; done
+
+uninstall:
+	rm -rf $(OWN)
+	rm -f $(INSTALL)/bin/lop $(INSTALL)/lib/liblop.a $(INSTALL)/lib/liblop.so
 
 bench: all
 	@sh tests/bench/nets.sh $(OUT)

@@ -42,15 +42,15 @@ if [ -f "$out/lib/lua/5.4/lop/core.so" ] && ls tests/bindings/*_spec.lua >/dev/n
     echo "Lua: $p passed, $f failed, $s skipped"
 fi
 
-if [ -x "$out/lop" ] && [ -f tests/cli/run.sh ]; then
-    sh tests/cli/run.sh "$out" >"$log" 2>&1
+for suite in cli:tests/cli/run.sh install:tests/cli/install.sh; do
+    sh "${suite#*:}" "$out" >"$log" 2>&1
     status=$?
     cat "$log"
     # shellcheck disable=SC2046  # three numbers, split on purpose
-    set -- $(grep '^cli: ' "$log" | tail -n 1 | tr -dc '0-9 ')
+    set -- $(grep "^${suite%%:*}: " "$log" | tail -n 1 | tr -dc '0-9 ')
     [ $# -ge 2 ] || status=1
     add $status "${1:-0}" "${2:-0}" "${3:-0}"
-fi
+done
 
 if [ -x "$out/lop" ]; then
     few=

@@ -9,6 +9,7 @@
 /* What the module is made of: each adds functions to the table on top of the stack. */
 static int (*const modules[])(lua_State *L) = {
     lop_open_system,
+    lop_open_limit,
     lop_open_tensor,
     lop_open_image,
     lop_open_net,

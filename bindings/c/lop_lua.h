@@ -114,6 +114,7 @@ void lopL_progress_check(lua_State *L, const lopL_progress *p, lop_status st, co
 /* ---- modules: each adds its functions to the table on top of the stack and returns 1; listed in lop_core.c ---- */
 
 int lop_open_system(lua_State *L);              /* files, folders, the terminal, clock and hashes for the Lua half */
+int lop_open_limit(lua_State *L);               /* calls of code that others wrote, within limits */
 int lop_open_tensor(lua_State *L);
 int lop_open_image(lua_State *L);               /* lop.load_image */
 int lop_open_exec(lua_State *L);                /* lop.exec */

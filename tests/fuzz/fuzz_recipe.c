@@ -15,6 +15,7 @@ __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t lines[LINE
 static const char script[] =
     "package.path = '" LUA_FOLDER "/?.lua;" LUA_FOLDER "/?/init.lua'\n"
     "local recipe = require 'lop.recipe'\n"
+    "recipe.limits.read = {steps = 20000, bytes = 8 << 20}\n"
     "local function snapshot()\n"
     "  local seen = {[getmetatable('').__index] = 'methods'}\n"
     "  for _, lib in ipairs {_G, string, table, math, utf8, package.loaded, require 'lop.schema'} do\n"

@@ -6,7 +6,8 @@ local _, path = ...
 local folder = path:match("^(.*/)[^/]*$") or "./"
 core.library(folder)                    -- errors name the script's line, not one in here
 
-local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true}
+local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true,
+                limited = true}
 
 local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do

@@ -1,11 +1,14 @@
--- bindings/lua/lop/recipe.lua - reads a recipe: a Lua file that returns a table, run without I/O and without a way to
--- change what it does not own; KEY=VALUE on the command line goes to lop.arg(KEY), or to the key of that name.
+-- bindings/lua/lop/recipe.lua - reads a recipe: a Lua file that returns a table, run without I/O, without a way to
+-- change what it does not own, and within limits; KEY=VALUE on the command line goes to lop.arg(KEY), or to the key of
+-- that name.
 
 local core = require "lop.core"
 local lambda = require "lop.lambda"
 local schema = require "lop.schema"
 
-local recipe = {}
+--- What a recipe may use: while it is read, and in each call of a function that it holds. --trust lifts both.
+---@type {read: {steps: integer, bytes: integer}, call: {steps: integer, bytes: integer}}
+local recipe = {limits = {read = {steps = 100000000, bytes = 256 << 20}, call = {steps = 2000000000, bytes = 1 << 30}}}
 
 local function copy(t)
   local c = {}
@@ -20,16 +23,27 @@ local function forbidden(name)
   end, __metatable = false})
 end
 
+-- Errors that end a recipe, whatever it does about errors of its own.
+local function is_end(e)
+  return e == "not enough memory" or type(e) == "table" and (e.code == "limit" or e.code == "interrupted")
+end
+
+local function settle(ok, ...)
+  if not ok and is_end((...)) then error((...), 0) end
+  return ok, ...
+end
+
 -- The environment of a recipe, and the names it has asked lop.arg for.
 local function environment(given, trust)
   local asked = {}
   local env = {string = copy(string), table = copy(table), math = copy(math), utf8 = copy(utf8)}
-  for _, name in ipairs {"assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring",
+  for _, name in ipairs {"assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring",
                          "type"} do
     env[name] = _G[name]
   end
   env.math.random, env.math.randomseed, env.string.dump = nil, nil, nil         -- the same every time
   env.io, env.os = trust and io or forbidden("io"), trust and os or forbidden("os")
+  env.pcall = function(...) return settle(pcall(...)) end
   env._G = env
   env.load = function(text, name) return load(text, name, "t", env) end
   env.lop = {lambda = copy(lambda.schedules), arg = function(name, otherwise)
@@ -52,19 +66,52 @@ local function file_of(path)
   core.fail("notfound", path .. ": no such recipe")
 end
 
-local function evaluate(path, text, env)
+-- Raises what ended a recipe, as an error of its own where it went beyond a limit.
+local function raise_end(e, path, limits)
+  local way = "(--trust lifts this limit)"
+  if e == "not enough memory" then
+    core.fail("usage", ("%s: needs more than %d MB of memory %s"):format(path, limits.bytes >> 20, way))
+  elseif e.code == "limit" then
+    local place = e.where:sub(1, #path + 1) == path .. ":" and e.where or path .. ": "
+    core.fail("usage", ("%sruns beyond %d million instructions: a loop without an end? %s"):format(place,
+              limits.steps // 1000000, way))
+  end
+  error(e, 0)
+end
+
+-- The results of a call within limits.
+local function results(path, limits, ok, ...)
+  if ok then return ... end
+  if is_end((...)) then raise_end((...), path, limits) end
+  error((...), 0)
+end
+
+-- The same value, its functions within limits.
+local function confined(value, path, done)
+  if type(value) == "function" then
+    return function(...) return results(path, recipe.limits.call, core.limited(recipe.limits.call, value, ...)) end
+  end
+  if type(value) ~= "table" or getmetatable(value) then return value end
+  if not done[value] then
+    local copied = {}
+    done[value] = copied
+    for k, v in pairs(value) do copied[k] = confined(v, path, done) end
+  end
+  return done[value]
+end
+
+local function evaluate(path, text, env, trust)
   if text:find("\0", 1, true) then
     core.fail("usage", path .. ": is no recipe (for a model alone: lop prune, lop inspect --groups)")
   end
   local chunk, message = load(text, "@" .. path, "t", env)
   if not chunk then core.fail("usage", message) end
-  local mine = getmetatable("").__index
-  getmetatable("").__index = env.string         -- methods of strings are those of the recipe's own copy
-  local ok, value = pcall(chunk)
-  getmetatable("").__index = mine
+  local limits, ok, value = recipe.limits.read, nil, nil
+  if trust then ok, value = pcall(chunk) else ok, value = core.limited(limits, chunk) end
+  if not ok and is_end(value) then raise_end(value, path, limits) end
   if not ok then core.fail("usage", tostring(value)) end
   if type(value) ~= "table" then core.fail("usage", ("%s: returns %s, a table expected"):format(path, type(value))) end
-  return value
+  return trust and value or confined(value, path, {})
 end
 
 -- A path that is not there is looked for beside the recipe.
@@ -90,7 +137,7 @@ function recipe.load(path, settings, trust)
   local text, given = core.system.read_file(path), {}
   for _, s in ipairs(settings) do given[s.key] = s.value end
   local env, asked = environment(given, trust)
-  local value = copy(evaluate(path, text, env))
+  local value = copy(evaluate(path, text, env, trust))
   for name, part in pairs(value) do
     if type(part) == "table" then value[name] = copy(part) end
   end

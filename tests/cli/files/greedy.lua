@@ -1,0 +1,1 @@
+return {model = ("x"):rep(2000000000)}
