@@ -221,17 +221,18 @@ static int net_layer(lua_State *L)
 /* Gives a layer new weights and a bias, in place; its operator and their types stay.
  * ---@param layer string
  * ---@param weight lop.tensor
- * ---@param bias lop.tensor */
+ * ---@param bias lop.tensor?     nil: it keeps its own, or none */
 static int net_set(lua_State *L)
 {
     lop_graph *g = lopL_checknet(L, 1);
     const char *name = luaL_checkstring(L, 2);
-    const lop_tensor *w = lopL_checktensor(L, 3, "weight"), *b = lopL_checktensor(L, 4, "bias");
+    const lop_tensor *w = lopL_checktensor(L, 3, "weight"), *b = lua_isnoneornil(L, 4) ? NULL : lopL_checktensor(L, 4, "bias");
     const int k = lop_graph_node(g, name);
     lop_error err;
     if (k < 0 || g->node[k]->nin < 2) return lopL_failf(L, "notfound", "no layer '%s' with weights", name);
     lop_node *n = g->node[k];
     lopL_check(L, lop_graph_replace_constant(g, n, 1, w, &err), &err);
+    if (!b) return 0;
     if (n->nin > 2 && n->in[2] >= 0) {
         lopL_check(L, lop_graph_replace_constant(g, n, 2, b, &err), &err);
         return 0;

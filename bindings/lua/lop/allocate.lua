@@ -1,9 +1,9 @@
 -- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the
 -- final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
 
-local core = require "lop.core"
 local frontier = require "lop.frontier"
 local solve = require "lop.solve"
+local units = require "lop.units"
 
 local POINTS, LEAST = 8, 1 / 8          -- widths measured, log spaced from this share to all
 local STEPS = 1000                      -- of the budget in the dynamic programme
@@ -37,6 +37,7 @@ end
 
 local function rows_of(net, front, name)
   local rows, run = {}, front:part(net, {name})
+  front:pass()
   for i = 1, #front.chunks do
     local y = run(i)
     local n = y:shape()[1]
@@ -49,6 +50,7 @@ end
 -- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before its producer.
 local function curve_of(base, unit, number, front, behind, want, opts)
   local output, curve = base:outputs()[1].name, {}
+  opts = solve.options(unit, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
   local order = solve.order(base, unit, stats, opts)
   for _, width in ipairs(grid(unit.width)) do
@@ -66,7 +68,7 @@ end
 --- Loss of each unit at each width of the grid, with that unit alone cut and rebuilt. Units of fixed width have none.
 ---@return table[]            by unit: list of {width =, loss =}, widths ascending
 function allocate.measure(base, list, set, held, opts)
-  local front, behind, curves = frontier.new(base, set), frontier.new(base, held), {}
+  local front, behind, curves = frontier.new(base, set, opts.passes), frontier.new(base, held, opts.passes), {}
   local want = rows_of(base, behind, base:outputs()[1].name)
   for number, unit in ipairs(list) do
     if not unit.fixed then
@@ -74,6 +76,26 @@ function allocate.measure(base, list, set, held, opts)
       front:advance(base, at)
       behind:advance(base, at)
       curves[number] = curve_of(base, unit, number, front, behind, want, opts)
+    end
+    if opts.progress then opts.progress("measure", number, #list) end
+  end
+  return curves
+end
+
+--- The local losses: of each unit, the relative error at its consumers for every width of the grid's range, by the
+--- exact elimination. The net is run once, over the calibration images.
+---@return table[]            as from allocate.measure
+function allocate.errors(base, list, set, opts)
+  local front, curves = frontier.new(base, set, opts.passes), {}
+  for number, unit in ipairs(list) do
+    if not unit.fixed then
+      front:advance(base, frontier.position(base, unit.producer) - 1)
+      local own = solve.options(unit, opts)
+      local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
+      local errors, curve = solve.errors(base, unit, stats, own), {}
+      for width = grid(unit.width)[1], unit.width do curve[#curve + 1] = {width = width, loss = errors[width]} end
+      curve[#curve].loss = 0            -- the whole unit: what is left there is the ridge's
+      curves[number] = curve
     end
     if opts.progress then opts.progress("measure", number, #list) end
   end
@@ -97,7 +119,7 @@ local function table_of(curve)
   return by, curve[1].width
 end
 
--- MACs that one channel of each unit costs, the others as they are.
+-- What one channel of each unit costs, the others as they are.
 local function slopes(list, cost, widths)
   local slope = {}
   for i = 1, #list do
@@ -120,7 +142,7 @@ local function knapsack(list, losses, least, slope, budget)
       next_best[s] = math.huge
       for w = least[i], list[i].fixed or list[i].width do
         local need = math.ceil(w * slope[i] / budget * STEPS - 1e-9)
-        if need <= s and best[s - need] + losses[i][w] < next_best[s] then
+        if losses[i][w] and need <= s and best[s - need] + losses[i][w] < next_best[s] then
           next_best[s], chose[s] = best[s - need] + losses[i][w], {w, need}
         end
       end
@@ -142,16 +164,16 @@ local function nudge(list, losses, least, cost, budget, widths)
     local pick, best
     local now = cost(widths)
     for i = 1, #list do
-      local w = widths[i] + sign
-      if w >= least[i] and w <= (list[i].fixed or list[i].width) then
+      local was, w = widths[i], not list[i].fixed and units.next(list[i], widths[i] + sign, sign)
+      if w and w >= least[i] then
         widths[i] = w
         local then_cost = cost(widths)
-        widths[i] = w - sign
-        local rate = (losses[i][w] - losses[i][w - sign]) / math.max(math.abs(then_cost - now), 1)
+        widths[i] = was
+        local rate = (losses[i][w] - losses[i][was]) / math.max(math.abs(then_cost - now), 1)
         if (sign < 0 or then_cost <= budget) and (not best or rate < best) then pick, best = i, rate end
       end
     end
-    if pick then widths[pick] = widths[pick] + sign end
+    if pick then widths[pick] = units.next(list[pick], widths[pick] + sign, sign) end
     return pick
   end
   while cost(widths) > budget do
@@ -167,24 +189,28 @@ local function total(losses, widths)
   return sum
 end
 
+-- Losses of the widths that a unit may have, and the least of them.
+local function choices_of(unit, curve)
+  if unit.fixed then return {[unit.fixed] = 0}, unit.fixed end
+  local by, measured = table_of(curve)
+  local least = units.next(unit, measured, 1)
+  for w = measured, unit.width do by[w] = units.allows(unit, w) and by[w] or nil end
+  return by, least
+end
+
 --- Widths within the budget, by measured curves.
 ---@param list table[]       units; one with `fixed` has that width
----@return integer[] widths
----@return number[] losses   of each unit at its width
+---@param cost fun(widths: integer[]): number
+---@param budget number      in units of cost
+---@return integer[]? widths nil where it cannot be met
+---@return number[] losses   of each unit at its width; or the cost of the least widths
 function allocate.widths(list, curves, cost, budget)
   local losses, least, widths = {}, {}, {}
   for i, unit in ipairs(list) do
-    if unit.fixed then
-      losses[i], least[i] = {[unit.fixed] = 0}, unit.fixed
-    else
-      losses[i], least[i] = table_of(curves[i])
-    end
+    losses[i], least[i] = choices_of(unit, curves[i])
     widths[i] = unit.fixed or unit.width
   end
-  if cost(least) > budget then
-    core.fail("arg", ("the budget of %d MACs cannot be met: %d are left at the least widths that were measured")
-      :format(budget // 1, cost(least) // 1))
-  end
+  if cost(least) > budget then return nil, cost(least) end
   local best
   for _ = 1, POINTS do                  -- costs depend on neighbours: repeated until the widths stand
     local slope, linear = slopes(list, cost, widths), 0

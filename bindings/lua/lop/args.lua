@@ -115,7 +115,7 @@ local function read_option(verb, opts, tables, argv, i)
   local option, shown, text
   local name, value = word:match("^%-%-([^=]+)=?(.*)$")
   if name then
-    option, shown = tables.long[name], "--" .. name
+    option, shown = tables.long[name] or tables.long[name:gsub("_", "-")], "--" .. name
     text = word:find("=", 1, true) and value or nil
     if not option then unknown(verb, "--", name, tables.names) end
   else
@@ -172,7 +172,7 @@ function args.parse(verb, spec, argv)
     elseif not only_operands and word:match("^%-.") then
       i = read_option(verb, opts, tables, argv, i)
     else
-      local key, value = word:match("^([%a_][%w_.%-]*)=(.*)$")
+      local key, value = word:match("^([%a_][%w_.%-/*?:]*)=(.*)$")
       if spec.settings and key and #operands >= (spec.least or #(spec.positional or {})) then
         settings[#settings + 1] = {key = key, value = value}
       else

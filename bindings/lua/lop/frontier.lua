@@ -42,18 +42,20 @@ end
 
 --- A frontier before the first layer.
 ---@param set lop.data        images in order
-function frontier.new(net, set)
+---@param passes {count: integer}?    counts how often a net is run over the images
+function frontier.new(net, set, passes)
   local input = net:inputs()
   if #input ~= 1 then core.fail("unsupported", ("the net has %d inputs, 1 expected"):format(#input)) end
-  local self = setmetatable({names = {input[1].name}, chunks = {}, at = 0, images = #set, chunk = CHUNK}, frontier)
+  local self = setmetatable({names = {input[1].name}, chunks = {}, at = 0, images = #set, chunk = CHUNK,
+                             passes = passes}, frontier)
   for _, x in set:batches(CHUNK) do self.chunks[#self.chunks + 1] = {x} end
   return self
 end
 
 --- A frontier at the same place that moves on its own: they share memory until then, and pictures are decoded once.
 function frontier:twin()
-  local twin = setmetatable({names = self.names, chunks = {}, at = self.at, images = self.images, chunk = CHUNK},
-                            frontier)
+  local twin = setmetatable({names = self.names, chunks = {}, at = self.at, images = self.images, chunk = CHUNK,
+                             passes = self.passes}, frontier)
   for i, values in ipairs(self.chunks) do
     twin.chunks[i] = {}
     for k, t in ipairs(values) do twin.chunks[i][k] = t:reshape(t:shape()) end
@@ -61,9 +63,16 @@ function frontier:twin()
   return twin
 end
 
---- Moves it behind the layer at `position`.
+--- Counts a run over the images, from here to the outputs.
+function frontier:pass()
+  if self.passes then self.passes.count = self.passes.count + 1 end
+end
+
+--- Moves it behind the layer at `position`. All moves of a frontier together are one run over the images.
 function frontier:advance(net, position)
   if position <= self.at then return end
+  if not self.moved then self:pass() end
+  self.moved = true
   local names = frontier.live(net, position)
   local part = core.exec(net, self.names, names)
   for i, values in ipairs(self.chunks) do
@@ -71,6 +80,14 @@ function frontier:advance(net, position)
     for _, t in ipairs(values) do t:close() end         -- at once: the collector does not see their size
   end
   self.names, self.at = names, position
+end
+
+--- Lets go of its values.
+function frontier:close()
+  for _, values in ipairs(self.chunks) do
+    for _, t in ipairs(values) do t:close() end
+  end
+  self.chunks = {}
 end
 
 --- A function that computes the wanted values of chunk i from the frontier, in a network that is the same up to here.

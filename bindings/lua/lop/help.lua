@@ -4,6 +4,20 @@ local options = require "lop.options"
 
 local help = {}
 
+-- Words in lines of at most so many characters.
+local function wrapped(text, columns)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    if #line + #word + 1 > columns and line ~= "" then
+      lines[#lines + 1], line = line, word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
 -- Lines of {left, right}, the right ones one below the other.
 local function two_columns(rows)
   local width, lines = 0, {}
@@ -11,7 +25,8 @@ local function two_columns(rows)
   width = math.min(width, 28)
   for _, row in ipairs(rows) do
     local gap = #row[1] > width and "\n  " .. (" "):rep(width) or (" "):rep(width - #row[1])
-    lines[#lines + 1] = "  " .. row[1] .. gap .. "  " .. row[2]
+    local below = "\n    " .. (" "):rep(width)
+    lines[#lines + 1] = "  " .. row[1] .. gap .. "  " .. table.concat(wrapped(row[2], 84), below)
   end
   return table.concat(lines, "\n")
 end
@@ -28,7 +43,7 @@ end
 function help.verb(name, verb)
   local rows = {}
   for _, option in ipairs(options.complete(verb.options)) do
-    rows[#rows + 1] = {option_text(option), option.help or ""}
+    if not option.hidden then rows[#rows + 1] = {option_text(option), option.help or ""} end
   end
   local parts = {"usage: lop " .. (verb.usage or name), "", verb.summary}
   if verb.text then
@@ -41,6 +56,21 @@ function help.verb(name, verb)
   return table.concat(parts, "\n")
 end
 
+--- The text of `lop help recipe`: every key with its meaning, what it takes, its default.
+---@return string
+function help.recipe()
+  local schema, lines = require "lop.schema", {}
+  for _, row in ipairs(schema.rows()) do
+    local takes = row.takes ~= "" and " [" .. row.takes .. "]" or ""
+    local default = row.default ~= "" and (row.default == "needed" and ", needed" or ", default " .. row.default) or ""
+    for i, line in ipairs(wrapped(row.help .. default .. takes, 82)) do
+      lines[#lines + 1] = ("%-26s %s"):format(i == 1 and row.key or "", line)
+    end
+  end
+  return "A recipe is a Lua file that returns a table with these keys (NAME: of a layer or group, or a glob).\n\n" ..
+    table.concat(lines, "\n")
+end
+
 --- The text of `lop help`.
 ---@param verbs {name: string, verb: table}[]
 ---@return string
@@ -48,7 +78,7 @@ function help.program(verbs)
   local rows = {{"lop", "read and run Lua line by line"}, {"lop FILE.lua [ARG ...]", "run a script"}}
   for _, v in ipairs(verbs) do rows[#rows + 1] = {"lop " .. v.name, v.verb.summary} end
   return "usage: lop [VERB | FILE.lua] [ARGUMENTS]\n\n" .. two_columns(rows) ..
-    "\n\n`lop help VERB` tells of its arguments and options."
+    "\n\n`lop help VERB` tells of its arguments and options, `lop help recipe` of the keys of a recipe."
 end
 
 -- What help 'name' says in the REPL: name, call, meaning. Only those are shown that this build has.

@@ -4,6 +4,8 @@ local core = require "lop.core"
 local evaluate = require "lop.evaluate"
 local json = require "lop.json"
 local prune = require "lop.prune"
+local solve = require "lop.solve"
+local widths = require "lop.policy.widths"
 
 local job = {}
 
@@ -44,11 +46,12 @@ end
 --- What prune.run and prune.plan take, of a recipe and what it opened.
 ---@param limit integer?      bytes that may be used; half of what is free where absent
 function job.options(recipe, opened, limit, progress)
-  local positions, ridge = recipe.calibrate.positions, recipe.reconstruct.ridge
-  return {budget = recipe.budget, allocate = recipe.allocate, select = recipe.select, original = opened.net,
-          reconstruct = recipe.reconstruct.method, ridge = ridge ~= "auto" and ridge or nil,
-          producer = recipe.reconstruct.method == "least-squares" and recipe.reconstruct.producer or 0,
-          compensate = recipe.residual.target == "compensate", layers = recipe.layers, refit = true, seed = recipe.seed,
+  local positions, ridge, method = recipe.calibrate.positions, recipe.reconstruct.ridge, recipe.reconstruct.method
+  return {recipe = recipe, budget = recipe.budget, allocate = recipe.allocate, order = recipe.order,
+          select = recipe.select, original = opened.net, reconstruct = method, intercept = recipe.reconstruct.intercept,
+          ridge = ridge ~= "auto" and ridge or nil, compensate = recipe.residual.target == "compensate",
+          producer = solve.rounds(recipe.reconstruct), refit = method == "least-squares", seed = recipe.seed,
+          passes = {count = 0},
           positions = positions ~= "auto" and positions or nil, progress = progress,
           data_bytes = opened.bytes, memory = limit or core.system.free_memory() // 2}
 end
@@ -84,6 +87,7 @@ function job.show(result, out)
   out:columns_of(rows)
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
+  if result.budget and result.budget.reason then out:line("%s", widths.text(result.budget)) end
   if result.accuracy_after then
     out:line("top-1 %.2f %% before, %.2f %% after", result.accuracy_before, result.accuracy_after)
   end

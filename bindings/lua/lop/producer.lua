@@ -97,7 +97,7 @@ local function gradients(base, net, unit, names, number, side, opts)
                seed = opts.seed, layer = number,
                positions = solve.positions(opts, shape[2], window.kernel[1] * window.kernel[2], side.now.images)}
   local run = side.now:part(net, {names.input, names.between, names.output})
-  local target, back = solve.target(base, net, consumer, side.original, side.now, opts.compensate), nil
+  local target, back = solve.target(base, net, consumer, side.original, side.now, opts), nil
   for i = 1, #side.now.chunks do
     local x, h, y = run(i)
     local t = target(i)
@@ -128,7 +128,7 @@ end
 
 -- The squared error of the consumer's output on held-out images; their targets are kept.
 local function judge(base, net, unit, name, side, opts)
-  local target = solve.target(base, net, unit.consumers[1], side.original, side.now, opts.compensate)
+  local target = solve.target(base, net, unit.consumers[1], side.original, side.now, opts)
   local kept = {}
   for i = 1, #side.now.chunks do kept[i] = target(i) end
   return function()

@@ -1,15 +1,16 @@
--- bindings/lua/lop/prune.lua - the schedule: units in forward order, each with its input from the net as pruned so far
--- and its target from the original, so that each layer repairs what those before it lost (He et al., ICCV 2017, 3.3).
--- Groups with several consumers stay whole in this version.
+-- bindings/lua/lop/prune.lua - the schedule: units in the order asked for, each with its input from the net as pruned
+-- so far and its target from the original. Forward, each layer repairs what those before it lost (He et al., ICCV 2017,
+-- 3.3). Residual streams stay whole in this version.
 
-local allocate = require "lop.allocate"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
 local memory = require "lop.memory"
+local order = require "lop.policy.order"
 local producer = require "lop.producer"
-local schema = require "lop.schema"
+local rules = require "lop.policy.rules"
 local solve = require "lop.solve"
 local units = require "lop.units"
+local widths_of = require "lop.policy.widths"
 
 local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
@@ -17,9 +18,24 @@ local REFIT = 1 << 16                   -- added to a unit's number: the positio
 local prune = {}
 
 -- The frontiers of both networks, for one set of images.
-local function pair(base, set)
-  local original = frontier.new(base, set)
-  return {original = original, now = original:twin()}
+local function pair(base, set, passes)
+  local original = frontier.new(base, set, passes)
+  return {original = original, now = original:twin(), set = set}
+end
+
+-- Moves both before a layer. Frontiers go forward only: an order that goes back starts again from the pictures.
+local function stand_before(sides, base, net, name, passes)
+  local there, here = frontier.position(base, name) - 1, frontier.position(net, name) - 1
+  for s, side in ipairs(sides) do
+    if side.original.at > there or side.now.at > here then
+      side.original:close()
+      side.now:close()
+      sides[s] = pair(base, side.set, passes)
+      side = sides[s]
+    end
+    side.original:advance(base, there)
+    side.now:advance(net, here)
+  end
 end
 
 -- Statistics for the calibration images, and for the held-out ones, which choose the ridge.
@@ -38,13 +54,13 @@ local function refit(base, net, name, number, sides, opts)
   end)
   local all = {}
   for i = 1, layer.weight:shape()[2] do all[i] = i end
-  net:set(name, stats:reconstruct(all, {weight = layer.weight, held = held}))
+  solve.set(net, name, opts, stats:reconstruct(all, solve.how(layer, held, opts)))
 end
 
 local function cut(base, net, unit, number, width, sides, opts)
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, number, side, opts) end)
-  local order = solve.order(net, unit, stats, opts)
-  local channels, lambda = solve.keep(net, unit, stats, order, width, opts)
+  local removal = solve.order(net, unit, stats, opts)
+  local channels, lambda = solve.keep(net, unit, stats, removal, width, opts)
   return solve.cut(net, unit, stats, held, channels, opts), channels, lambda
 end
 
@@ -61,88 +77,65 @@ local function refit_last(base, net, list, solved, sides, opts)
   for _, layer in ipairs(base:layers()) do
     if layer.name == list[#list].producer then behind = true end
     if behind and layer.op == "Gemm" and not solved[layer.name] then
-      for _, side in ipairs(sides) do
-        side.original:advance(base, frontier.position(base, layer.name) - 1)
-        side.now:advance(net, frontier.position(net, layer.name) - 1)
-      end
+      stand_before(sides, base, net, layer.name, opts.passes)
       refit(base, net, layer.name, #list + 1, sides, opts)
       return
     end
   end
 end
 
+-- A layer may lose filters before its own input is cut. Its target is then what is left of its output, which must be
+-- known filter by filter: the unit's channels are those of its only producer.
+local function check_order(base, list, sequence)
+  local mixed = {}
+  for _, j in ipairs(sequence) do
+    local unit = list[j]
+    for _, c in ipairs(unit.consumers) do
+      if mixed[c.name] then
+        core.fail("unsupported", ("order: group '%s' has several makers, '%s' has to be cut before it")
+          :format(mixed[c.name], unit.name))
+      end
+    end
+    local weight = base:layer(unit.producer).weight
+    if #unit.producers > 1 or not weight or weight:shape()[1] ~= unit.width then
+      for _, name in ipairs(unit.producers) do mixed[name] = unit.name end
+    end
+  end
+end
+
 -- Cuts all units to these widths.
 local function run(base, list, widths, set, held, opts)
-  local net, sides = base:clone(), {pair(base, set), pair(base, held)}
-  local layers, solved, drifted = {}, {}, false
-  for i, unit in ipairs(list) do
+  local net, sides = base:clone(), {pair(base, set, opts.passes), pair(base, held, opts.passes)}
+  local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
+  check_order(base, list, sequence)
+  opts = solve.options({own = {kept = {}}}, opts)
+  for done, i in ipairs(sequence) do
+    local unit = list[i]
+    local own = solve.options(unit, opts)
     local report = {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
-    for _, side in ipairs(sides) do
-      side.original:advance(base, frontier.position(base, unit.producer) - 1)
-      side.now:advance(net, frontier.position(net, unit.producer) - 1)
+    if widths[i] < unit.width or (first < i and opts.refit) then
+      stand_before(sides, base, net, unit.producer, opts.passes)
     end
-    if opts.refit and drifted and not solved[unit.producer] then refit(base, net, unit.producer, i, sides, opts) end
+    if own.refit and own.reconstruct == "least-squares" and first < i and not solved[unit.producer] then
+      refit(base, net, unit.producer, i, sides, own)
+    end
     if widths[i] < unit.width then
       local channels
-      report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, opts)
+      report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, own)
       report.channels = zero_based(channels, unit.places)
-      if opts.producer > 0 then
+      if own.producer > 0 then
         local better
-        report.rounds, better = producer.refit(base, net, unit, i, sides, opts.producer, opts)
+        report.rounds, better = producer.refit(base, net, unit, i, sides, own.producer, own)
         report.error = better or report.error
       end
       for _, c in ipairs(unit.consumers) do solved[c.name] = true end
-      drifted = true
+      opts.kept[unit.producer], first = channels, math.min(first, i)
     end
     layers[i] = report
-    if opts.progress then opts.progress("prune", i, #list) end
+    if opts.progress then opts.progress("prune", done, #list) end
   end
-  if opts.refit and drifted then refit_last(base, net, list, solved, sides, opts) end
+  if opts.refit and first < math.huge then refit_last(base, net, list, solved, sides, opts) end
   return net, layers
-end
-
--- A glob as a Lua pattern: * for any text, ? for one character.
-local function pattern_of(glob)
-  return "^" .. glob:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
-end
-
--- Leaves out the units that are to stay whole, and fixes the widths that are given.
-local function apply_rules(net, list, rules, widths)
-  local known, result = {}, {}
-  for _, layer in ipairs(net:layers()) do known[#known + 1] = layer.name end
-  for _, glob in ipairs(schema.sorted(rules)) do
-    local found = false
-    for _, name in ipairs(known) do found = found or name:match(pattern_of(glob)) ~= nil end
-    if not found then core.fail("usage", ("layers: no layer is named '%s' (lop inspect lists them)"):format(glob)) end
-  end
-  for _, unit in ipairs(list) do
-    local rule = {}
-    for _, glob in ipairs(schema.sorted(rules)) do
-      if unit.name:match(pattern_of(glob)) then
-        for key, value in pairs(rules[glob]) do rule[key] = value end
-      end
-    end
-    if rule.keep then unit.fixed = math.max(1, math.floor(unit.width * rule.keep + 0.5)) end
-    if widths then unit.fixed = math.min(widths[unit.name] or unit.width, unit.width) end
-    if not rule.skip then result[#result + 1] = unit end
-  end
-  for _, name in ipairs(schema.sorted(widths or {})) do
-    local found = false
-    for _, unit in ipairs(list) do found = found or unit.name == name end
-    if not found then
-      core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name))
-    end
-  end
-  return result
-end
-
-local function widths_for(base, list, set, held, before, opts)
-  local budget, cost = opts.budget, units.cost(base, list)
-  if budget.widths then return units.uniform(list, 1), {} end
-  if budget.keep then return units.uniform(list, budget.keep), {} end
-  local macs = budget.macs and budget.macs * before or before / budget.speedup
-  if opts.allocate == "uniform" then return units.uniform_for(list, cost, macs), {} end
-  return allocate.widths(list, allocate.measure(base, list, set, held, opts), cost, macs)
 end
 
 -- Drops channels that are one number everywhere: their group's width before, and the numbers of the others there.
@@ -162,47 +155,49 @@ local function prepare(original, set, held, opts)
   local all = units.find(base)
   for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name], places[unit.name] end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
-  local list = apply_rules(base, all, opts.layers, opts.budget.widths)
+  local list = rules.apply(base, all, opts.recipe)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
+  order.of(list, opts.order)            -- a wrong name is told before the work
   local needed = memory.bytes(base, list, #set + #held, opts.data_bytes or 0)
   memory.check(needed, opts.memory or math.huge)
-  local widths, losses = widths_for(base, list, set, held, original:macs(), opts)
-  return base, list, widths, losses, needed, before
+  local widths, losses, goal = widths_of.find(original, base, list, set, held, opts)
+  return {base = base, list = list, widths = widths, losses = losses, goal = goal, needed = needed,
+          before = before}
 end
 
 --- Prunes a net on unlabelled images.
 ---@param original lop.net
 ---@param set lop.data        calibration images
 ---@param held lop.data       other images, for the losses of single cuts and the ridge
----@param opts table          from job.options: budget, allocate, select, reconstruct, ridge, compensate, refit, layers,
----                           seed, positions, progress
+---@param opts table          from job.options
 ---@return lop.net net        batch normalisation folded
 ---@return table report       {layers = {{name, width_before, width_after, error}}, macs_before, macs_after, ...}
 function prune.run(original, set, held, opts)
-  local base, list, widths, losses, needed = prepare(original, set, held, opts)
-  local net, layers = run(base, list, widths, set, held, opts)
-  for i, layer in ipairs(layers) do layer.loss = losses[i] end
+  local p = prepare(original, set, held, opts)
+  local net, layers = run(p.base, p.list, p.widths, set, held, opts)
+  for i, layer in ipairs(layers) do layer.loss = p.losses[i] end
   local before, after = original:macs(), net:macs()
   return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
-               speedup = before / after, seed = opts.seed, memory_bytes = needed}
+               speedup = before / after, seed = opts.seed, memory_bytes = p.needed, budget = p.goal,
+               forward_passes = opts.passes.count}
 end
 
 --- What prune.run would do; cuts nothing.
----@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after}
+---@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after, ...}
 function prune.plan(original, set, held, opts)
-  local base, list, widths, losses, needed, before = prepare(original, set, held, opts)
-  local keep, groups = {}, {}
-  for i, unit in ipairs(list) do keep[unit.name] = {widths[i], losses[i]} end
-  for i, g in ipairs(base:groups()) do
+  local p, keep, groups = prepare(original, set, held, opts), {}, {}
+  for i, unit in ipairs(p.list) do keep[unit.name] = {p.widths[i], p.losses[i]} end
+  for i, g in ipairs(p.base:groups()) do
     local found = keep[g.name]
     local whole = g.kind == "stream" and "residual stream: left whole in this plan" or "left whole in this plan"
     local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
-    groups[i] = {name = g.name, width = before[g.name], keep = found and found[1] or g.width, loss = found and found[2],
-                 prunable = g.prunable and found ~= nil, reason = reason}
+    groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
+                 loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}
   end
-  return {groups = groups, memory_bytes = needed, scratch_bytes = 0,
-          macs_before = original:macs(), macs_after = math.floor(units.cost(base, list)(widths) + 0.5)}
+  return {groups = groups, memory_bytes = p.needed, scratch_bytes = 0, budget = p.goal,
+          forward_passes = opts.passes.count, macs_before = original:macs(),
+          macs_after = units.cost(p.base, p.list, "macs")(p.widths)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

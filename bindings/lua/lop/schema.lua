@@ -1,4 +1,5 @@
--- bindings/lua/lop/schema.lua - every key of a recipe: type, default, meaning. The checks are made from this table.
+-- bindings/lua/lop/schema.lua - every key of a recipe: type, default, meaning. The checks, the flags of lop prune and
+-- lop plan, and lop help recipe are made from this table.
 
 local choose = require "lop.choose"
 local core = require "lop.core"
@@ -7,63 +8,94 @@ local lambda = require "lop.lambda"
 local schema = {}
 
 local function is_choice(value) return type(value) == "function" or type(value) == "table" end
+local function is_function(value) return type(value) == "function" end
+
+-- type: string, number, integer, boolean, list (of words), table (with keys), map (names to one kind of value), rules
+-- (names or globs to tables with keys, see schema.rules). choices: of a string or list; later: more of them, known and
+-- not in this version; word: the one word that a number may be, or the key that a lone word in a table's place sets.
+-- also(value): is it another value, taken as it is? takes: what that is, in words. one: of these keys, one is given.
+local select = {type = "table", word = "method", help = "how channels are chosen", keys = {
+  method = {type = "string", choices = choose.methods, default = "elimination", also = is_choice,
+            takes = "list of channels, function(stats, width) -> list", help = "the criterion"},
+  lambda = {type = "number", from = 0, also = lambda.is, takes = "lop.lambda..., function(step, state)",
+            help = "of lasso and lasso-alternating"},
+  refine = {type = "string", choices = {"swap"}, help = "swap channels while that lowers the error"},
+}}
+
+local reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
+  method = {type = "string", choices = {"least-squares", "scale", "none"}, later = {"relu"}, default = "least-squares",
+            help = "all weights, a factor for each channel, or the bias alone"},
+  intercept = {type = "boolean", default = true, help = "false: biases stay as they are"},
+  ridge = {type = "number", word = "auto", from = 0, default = "auto",
+           help = "toward the original weights; auto: by held-out images"},
+  producer = {type = "integer", from = 0, default = 4,
+              help = "rounds at most of refitting the filters that make the kept channels"},
+}}
+
+local residual = {type = "table", help = "residual blocks", keys = {
+  target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
+            help = "whether a branch repairs the stream it is added to"},
+  input = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
+           help = "what of the stream a branch reads"},
+  output = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
+            help = "what of the stream a branch writes"},
+  stream = {type = "string", choices = {"keep"}, default = "keep", help = "streams stay whole"},
+}}
+
+local round_to = {type = "integer", least = 1, help = "widths are multiples of it, or whole"}
 
 local rule = {type = "table", keys = {
   skip = {type = "boolean", help = "leave the group whole"},
-  keep = {type = "number", above = 0, to = 1, help = "share of the group's channels, whatever the budget"},
+  keep = {type = "number", above = 0, to = 1, help = "share of its filters, whatever the budget"},
+  round_to = round_to,
+  min = {type = "integer", least = 1, help = "least width"},
+  select = select, reconstruct = reconstruct,
+  residual = {type = "table", help = "as residual: target", keys = {target = residual.keys.target}},
 }}
 
--- type: string, number, integer, boolean, table (with keys), map (names to tables with keys). choices: of a string.
--- also(value): is it another value that is taken as it is?
+local data_help = "data set, KIND:PATH[?key=value&...]"
+
 schema.keys = {
   model = {type = "string", needed = true, help = "the ONNX file to prune"},
   preprocess = {type = "string", help = "preset or mean=..&std=..; the model's own where it has one"},
   calibrate = {type = "table", needed = true, help = "unlabelled pictures to sample", keys = {
-    data = {type = "string", needed = true, help = "data set, KIND:PATH[?key=value&...]"},
+    data = {type = "string", needed = true, help = data_help},
     split = {type = "string", choices = {"train", "test"}, default = "train", help = "which part of it"},
     images = {type = "integer", least = 2, default = 1000, help = "how many, drawn by the seed"},
     positions = {type = "integer", least = 1, word = "auto", default = "auto", help = "sampled positions per image"},
   }},
   evaluate = {type = "table", help = "labelled pictures to evaluate on, before and after", keys = {
-    data = {type = "string", needed = true, help = "data set, KIND:PATH[?key=value&...]"},
+    data = {type = "string", needed = true, help = data_help},
     split = {type = "string", choices = {"train", "test"}, default = "test", help = "which part of it"},
     images = {type = "integer", least = 1, help = "how many, drawn by the seed; all where absent"},
   }},
-  budget = {type = "table", needed = true, help = "how much is to be left: one of these", one = true, keys = {
+  budget = {type = "table", needed = true, help = "how much is to be left: one of these", one = true, later = {"ms"},
+            keys = {
     speedup = {type = "number", from = 1, help = "MACs before over MACs after"},
     macs = {type = "number", above = 0, to = 1, help = "share of the MACs"},
+    params = {type = "number", above = 0, to = 1, help = "share of the parameters"},
+    bytes = {type = "number", above = 0, to = 1, help = "share of the bytes of the parameters"},
+    activations = {type = "number", above = 0, to = 1, help = "share of the bytes of all layers' outputs"},
     keep = {type = "number", above = 0, to = 1, help = "share of each group's channels"},
-    widths = {type = "map", help = "group name to width", keys = {type = "integer", least = 1}},
+    widths = {type = "map", help = "by name; the others stay whole", keys = {type = "integer", least = 1}},
   }},
-  allocate = {type = "string", choices = {"sensitivity", "uniform"}, default = "sensitivity",
-              help = "widths by measured losses, or one keep ratio"},
-  select = {type = "table", word = "method", help = "how channels are chosen", keys = {
-    method = {type = "string", choices = choose.methods, default = "elimination", also = is_choice,
-              help = "the criterion; or a list of channels, or function(stats, width) -> list"},
-    lambda = {type = "number", from = 0, also = lambda.is,
-              help = "of lasso and lasso-alternating: lop.lambda.path() and its like, function(step, state)"},
-    refine = {type = "string", choices = {"swap"}, help = "swap channels while that lowers the error"},
-  }},
-  reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
-    method = {type = "string", choices = {"least-squares", "scale", "none"}, default = "least-squares",
-              help = "the solver"},
-    intercept = {type = "boolean", default = true, help = "a free intercept"},
-    ridge = {type = "number", word = "auto", from = 0, default = "auto",
-             help = "toward the original; auto: by held-out images"},
-    producer = {type = "integer", from = 0, default = 4,
-                help = "rounds at most of refitting the filters that make the kept channels"},
-  }},
-  residual = {type = "table", help = "residual blocks", keys = {
-    target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
-              help = "whether a branch repairs the stream it is added to"},
-  }},
-  layers = {type = "map", help = "by name or glob, the last in alphabetical order wins", keys = rule},
+  allocate = {type = "string", choices = {"sensitivity", "error", "uniform", "paper"}, default = "sensitivity",
+              also = is_function, takes = "function(groups, budget) -> widths",
+              help = "losses at the outputs, local errors, one keep ratio, the ratios of He et al. 2017"},
+  order = {type = "list", words = {"forward", "backward"}, default = "forward", also = is_function,
+           takes = "function(groups) -> list", help = "which group is cut when; those not listed come last"},
+  cuts = {type = "list", choices = {"width"}, later = {"rank", "sampler"}, default = {"width"},
+          help = "what the allocation may use"},
+  round_to = {type = "integer", least = 1, default = 1, help = round_to.help},
+  select = select, reconstruct = reconstruct, residual = residual,
+  layers = {type = "rules", keys = rule,
+            help = "by name or glob; the last match wins: of a list in its order, else the more special"},
   allow_overlap = {type = "boolean", default = false, help = "keep calibration pictures that are evaluated on"},
   seed = {type = "integer", least = 0, default = 0, help = "of all random choices"},
 }
 
 -- In the contract, and not here yet: refused by name rather than as unknown.
-schema.later = {"finetune", "decompose", "order", "cuts"}
+local later_keys = {"decompose", "finetune"}
 
 function schema.sorted(t)
   local names = {}
@@ -76,19 +108,29 @@ local function refuse(text, ...)
   core.fail("usage", text:format(...))
 end
 
+local function is_one_of(list, value)
+  for _, word in ipairs(list or {}) do
+    if word == value then return true end
+  end
+  return false
+end
+
+local function refuse_later(list, name, path)
+  if is_one_of(list, name) then core.fail("unsupported", ("%s: not in this version"):format(path)) end
+end
+
+-- ---- checks: each takes a value for what the recipe holds and returns it with defaults. bare: without defaults ----
+
 local check
 
-local function check_string(spec, value, path)
+local function check_word(spec, value, path)
+  local known = spec.choices or spec.words
   if type(value) ~= "string" then refuse("%s: string expected, got %s", path, type(value)) end
-  for _, word in ipairs(spec.choices or {}) do
-    if word == value then return value end
-  end
-  if spec.choices then
-    local near = core.nearest(value, spec.choices)
-    refuse("%s: unknown %s (%s)", path, value, near and ("did you mean '%s'?"):format(near)
-           or "known: " .. table.concat(spec.choices, ", "))
-  end
-  return value
+  if not known or is_one_of(known, value) then return value end
+  refuse_later(spec.later, value, ("%s = \"%s\""):format(path, value))
+  local near = core.nearest(value, known)
+  refuse("%s: unknown %s (%s)", path, value, near and ("did you mean '%s'?"):format(near)
+         or "known: " .. table.concat(known, ", "))
 end
 
 local function check_number(spec, value, path)
@@ -99,36 +141,47 @@ local function check_number(spec, value, path)
   end
   local low = spec.least or spec.from
   local fits = value == value and value >= (low or value) and value <= (spec.to or value)
-  if not fits or (spec.above and value <= spec.above) then
-    local bounds = spec.above and ("above %g"):format(spec.above) or ("%g or more"):format(low or -math.huge)
-    if spec.to then bounds = bounds .. (" and at most %g"):format(spec.to) end
-    refuse("%s: %s is out of range: %s expected", path, value, bounds)
+  if not fits or math.abs(value) == math.huge or (spec.above and value <= spec.above) then
+    refuse("%s: %s is out of range: %s expected", path, value, schema.bounds(spec))
   end
   return value
 end
 
-local function check_keys(keys, value, path)
+--- The range of a number in words.
+function schema.bounds(spec)
+  local low = spec.least or spec.from
+  local text = spec.above and ("above %g"):format(spec.above) or low and ("%g or more"):format(low) or "any"
+  return spec.to and text .. (" and at most %g"):format(spec.to) or text
+end
+
+local function check_boolean(_, value, path)
+  if type(value) ~= "boolean" then refuse("%s: true or false expected, got %s", path, type(value)) end
+  return value
+end
+
+local function full_name(path, name)
+  return path == "" and tostring(name) or path .. "." .. tostring(name)
+end
+
+local function check_names(spec, value, path)
   for _, name in ipairs(schema.sorted(value)) do
-    if not keys[name] then
-      local full = path == "" and tostring(name) or path .. "." .. tostring(name)
-      for _, later in ipairs(schema.later) do
-        if path == "" and later == name then core.fail("unsupported", full .. ": not in this version") end
-      end
-      local near = core.nearest(tostring(name), schema.sorted(keys))
+    if not spec.keys[name] then
+      local full, known = full_name(path, name), schema.sorted(spec.keys)
+      refuse_later(spec.later, name, full)
+      local near = core.nearest(tostring(name), known)
       refuse("unknown key '%s' (%s)", full, near and ("did you mean '%s'?"):format(near)
-             or "known: " .. table.concat(schema.sorted(keys), ", "))
+             or "known: " .. table.concat(known, ", "))
     end
   end
 end
 
-local function check_table(spec, value, path)
-  if type(value) == "string" and spec.word then value = {[spec.word] = value} end
+local function check_table(spec, value, path, bare)
+  if spec.word and (type(value) == "string" or type(value) == "function") then value = {[spec.word] = value} end
   if type(value) ~= "table" then refuse("%s: table expected, got %s", path, type(value)) end
-  check_keys(spec.keys, value, path)
+  check_names(spec, value, path)
   local result, count = {}, 0
   for _, name in ipairs(schema.sorted(spec.keys)) do
-    local full = path == "" and name or path .. "." .. name
-    result[name] = check(spec.keys[name], value[name], full)
+    result[name] = check(spec.keys[name], value[name], full_name(path, name), bare)
     if value[name] ~= nil then count = count + 1 end
   end
   if spec.one and count ~= 1 then
@@ -137,78 +190,216 @@ local function check_table(spec, value, path)
   return result
 end
 
+local function check_list(spec, value, path)
+  if type(value) == "string" then
+    if is_one_of(spec.words, value) then return value end
+    if spec.words then check_word(spec, value, path) end
+    value = {value}
+  end
+  if type(value) ~= "table" then refuse("%s: list expected, got %s", path, type(value)) end
+  local result = {}
+  for i, word in ipairs(value) do result[i] = check_word({choices = spec.choices, later = spec.later}, word, path) end
+  if #result == 0 or next(value, #result) ~= nil then refuse("%s: a list of names expected", path) end
+  return result
+end
+
 local function check_map(spec, value, path)
   if type(value) ~= "table" then refuse("%s: table expected, got %s", path, type(value)) end
   local result = {}
   for _, name in ipairs(schema.sorted(value)) do
     if type(name) ~= "string" then refuse("%s: names of layers expected, got %s", path, tostring(name)) end
-    result[name] = check(spec.keys, value[name], path .. "." .. name)
+    result[name] = check(spec.keys, value[name], full_name(path, name))
   end
   return result
 end
 
-function check(spec, value, path)
+-- Wildcards and literal characters of a glob: fewer of the first, then more of the second, is the more special one.
+local function more_special(a, b)
+  local _, wild_a = a:gsub("[*?]", "")
+  local _, wild_b = b:gsub("[*?]", "")
+  if (wild_a == 0) ~= (wild_b == 0) then return wild_b == 0 end
+  local plain_a, plain_b = #a - wild_a, #b - wild_b
+  if plain_a ~= plain_b then return plain_a < plain_b end
+  return a < b
+end
+
+--- A recipe's `layers` as a list of {name = glob, rule = table}, the later ones to win. A list {{glob, skip = true},
+--- ...} keeps its order. A Lua table with names has none: there the more special one wins, a name over a glob, of two
+--- globs that with more characters that are no wildcards, of equals the later in alphabetical order.
+function schema.rules(spec, value, path)
+  if type(value) ~= "table" then refuse("%s: table expected, got %s", path, type(value)) end
+  local names, result = {}, {}
+  for name in pairs(value) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  if #value > 0 and #names > 0 then refuse("%s: either a list or names expected, both are given", path) end
+  table.sort(names, more_special)
+  for i, name in ipairs(names) do
+    result[i] = {name = name, rule = check(spec.keys, value[name], path .. "." .. name, true)}
+  end
+  for i, entry in ipairs(value) do
+    local copy, at = {}, ("%s[%d]"):format(path, i)
+    if type(entry) ~= "table" or type(entry[1]) ~= "string" then refuse("%s: {name, key = value} expected", at) end
+    for key, v in pairs(entry) do
+      if key ~= 1 then copy[key] = v end
+    end
+    result[i] = {name = entry[1], rule = check(spec.keys, copy, path .. "." .. entry[1], true)}
+  end
+  return result
+end
+
+local checks = {string = check_word, number = check_number, integer = check_number, boolean = check_boolean,
+                list = check_list, table = check_table, map = check_map, rules = schema.rules}
+
+function check(spec, value, path, bare)
   if value == nil then
+    if bare then return nil end
     if spec.needed then refuse("%s is missing: %s", path, spec.help) end
     if spec.default ~= nil then return spec.default end
-    return spec.word and spec.keys and check_table(spec, {}, path) or nil
+    return spec.type == "table" and not schema.optional(spec) and check_table(spec, {}, path) or nil
   end
   if spec.word and not spec.keys and value == spec.word then return value end
-  if spec.also and spec.also(value) then return value end
-  if spec.type == "table" then return check_table(spec, value, path) end
-  if spec.type == "map" then return check_map(spec, value, path) end
-  if spec.type == "string" then return check_string(spec, value, path) end
-  if spec.type == "boolean" then
-    if type(value) ~= "boolean" then refuse("%s: true or false expected, got %s", path, type(value)) end
-    return value
+  if spec.also and not is_one_of(spec.choices, value) and spec.also(value) then return value end
+  return checks[spec.type](spec, value, path, bare)
+end
+
+--- A table that stays out where it is not given: one that has needed keys.
+function schema.optional(spec)
+  for _, inner in pairs(spec.keys) do
+    if inner.needed then return true end
   end
-  return check_number(spec, value, path)
+  return false
+end
+
+local function check_lambda(select_of, path)
+  local method = select_of.method
+  if select_of.lambda ~= nil and method and method ~= "lasso" and method ~= "lasso-alternating" then
+    refuse("%s.lambda: %s.method is %s, lasso or lasso-alternating expected", path, path, tostring(method))
+  end
 end
 
 --- A recipe's table, checked and with defaults. Errors of code "usage" name the key and the nearest known one.
 ---@param value table
 ---@return table
 function schema.check(value)
-  local r = check_table({keys = schema.keys}, value, "")
-  r.residual = r.residual or check_table(schema.keys.residual, {}, "residual")
+  local r = check_table({keys = schema.keys, later = later_keys}, value, "")
   r.layers = r.layers or {}
-  if r.select.lambda ~= nil and r.select.method ~= "lasso" and r.select.method ~= "lasso-alternating" then
-    refuse("select.lambda: select.method is %s, lasso or lasso-alternating expected", tostring(r.select.method))
-  end
-  if not r.reconstruct.intercept then core.fail("unsupported", "reconstruct.intercept = false: not in this version") end
+  check_lambda(r.select, "select")
+  for _, entry in ipairs(r.layers) do check_lambda(entry.rule.select or {}, ("layers.%s.select"):format(entry.name)) end
   return r
 end
 
--- The text of KEY=VALUE as the key's type wants it.
-local function read_text(spec, text)
+-- ---- keys from text ----
+
+--- The text of KEY=VALUE, or of a flag, as the key's type wants it.
+function schema.read(spec, text)
   if spec.word and text == spec.word then return text end
   if spec.type == "number" or spec.type == "integer" then return tonumber(text) or text end
-  if spec.type == "boolean" then
-    if text == "true" or text == "false" then return text == "true" end
+  if spec.type == "boolean" and (text == "true" or text == "false") then return text == "true" end
+  if spec.type == "list" and not is_one_of(spec.words, text) then
+    local list = {}
+    for word in text:gmatch("[^,]+") do list[#list + 1] = word end
+    return list
   end
   return text
 end
 
---- Sets the dotted key in a recipe's table from text.
-function schema.set(recipe, key, text)
-  local spec, at, names = {keys = schema.keys, type = "table"}, recipe, {}
+local function refuse_key(key, name, spec)
+  local near = type(spec.keys) == "table" and spec.type == "table" and core.nearest(name, schema.sorted(spec.keys))
+  refuse("unknown key '%s'%s", key, near and (" (did you mean '%s'?)"):format(near) or "")
+end
+
+local function split(key)
+  local names = {}
   for name in key:gmatch("[^.]+") do names[#names + 1] = name end
-  for i, name in ipairs(names) do
-    local known = type(spec.keys) == "table" and (spec.type == "map" and spec.keys or spec.keys[name])
+  return names
+end
+
+-- Sets names[first ..] in `at`, a table of these keys.
+local function set_in(spec, at, names, first, key, text)
+  for i = first, #names do
+    local name = names[i]
+    local known = spec.type == "map" and spec.keys or spec.type == "table" and spec.keys[name]
     if not known then
-      local near = spec.keys and core.nearest(name, schema.sorted(spec.keys))
-      refuse("unknown key '%s'%s", key, near and (" (did you mean '%s'?)"):format(near) or "")
+      refuse_later(spec.later, name, key)
+      refuse_key(key, name, spec)
     end
     spec = known
     if i == #names then
       if spec.one then refuse("%s: %s.KEY=VALUE expected", key, key) end
-      at[name] = read_text(spec, text)
+      at[name] = schema.read(spec, text)
     else
-      if type(at[name]) == "string" then at[name] = {[spec.word] = at[name]} end
+      if type(at[name]) == "string" then at[name] = {[spec.word or 1] = at[name]} end
       if at[name] == nil or spec.one then at[name] = {} end
       at = at[name]
     end
   end
+end
+
+-- layers.NAME.KEY: the name may hold dots, so the key is looked for from the end.
+local function set_rule(recipe, names, key, text)
+  for last = #names - 1, 2, -1 do
+    if rule.keys[names[last + 1]] and (last == #names - 1 or rule.keys[names[last + 1]].keys) then
+      local name, layers = table.concat(names, ".", 2, last), recipe.layers or {}
+      local at = #layers > 0 and {name} or type(layers[name]) == "table" and layers[name] or {}
+      set_in(rule, at, names, last + 1, key, text)
+      if #layers > 0 then layers[#layers + 1] = at else layers[name] = at end
+      recipe.layers = layers
+      return
+    end
+  end
+  refuse("unknown key '%s': layers.NAME.KEY expected, KEY one of %s", key, table.concat(schema.sorted(rule.keys), ", "))
+end
+
+--- Sets the dotted key in a recipe's table from text.
+function schema.set(recipe, key, text)
+  local names = split(key)
+  if names[1] == "layers" then return set_rule(recipe, names, key, text) end
+  set_in({keys = schema.keys, type = "table", later = later_keys}, recipe, names, 1, key, text)
+end
+
+-- ---- keys as text ----
+
+--- What a key takes, in words; plain: on a command line.
+function schema.takes(spec, plain)
+  local parts = {}
+  if spec.word and spec.type ~= "table" then parts[1] = spec.word end
+  for _, word in ipairs(spec.choices or spec.words or {}) do parts[#parts + 1] = word end
+  if spec.type == "boolean" then parts = {"true", "false"}
+  elseif spec.type == "number" then parts[#parts + 1] = "number, " .. schema.bounds(spec)
+  elseif spec.type == "integer" then parts[#parts + 1] = "whole number, " .. schema.bounds(spec)
+  elseif spec.type == "list" then parts[#parts + 1] = spec.words and "list of names" or nil
+  elseif spec.type == "map" then parts[#parts + 1] = "table, name to " .. schema.takes(spec.keys)
+  elseif spec.type == "string" and #parts == 0 then parts[1] = "string" end
+  if not plain then parts[#parts + 1] = spec.takes end
+  return table.concat(parts, " | ")
+end
+
+--- The default of a key, in words.
+function schema.default(spec)
+  if spec.needed then return "needed" end
+  if type(spec.default) == "table" then return table.concat(spec.default, ",") end
+  return spec.default ~= nil and tostring(spec.default) or ""
+end
+
+--- Every key with what it takes, its default and its meaning, in alphabetical order; what stands in a table under it.
+---@return {key: string, takes: string, default: string, help: string, spec: table}[]
+function schema.rows()
+  local rows = {}
+  local function walk(keys, prefix)
+    for _, name in ipairs(schema.sorted(keys)) do
+      local spec, full = keys[name], prefix .. name
+      local inner = spec.type == "rules" and spec.keys.keys or spec.type == "table" and spec.keys
+      if not inner or spec.help then
+        rows[#rows + 1] = {key = full, takes = schema.takes(spec), default = schema.default(spec),
+                           help = spec.help, spec = spec}
+      end
+      if spec.type == "rules" then walk(inner, full .. ".NAME.")
+      elseif inner and not full:find(".NAME.", 1, true) then walk(inner, full .. ".") end
+    end
+  end
+  walk(schema.keys, "")
+  return rows
 end
 
 return schema

@@ -39,13 +39,37 @@ function solve.gather(layer, window, number, front, input, target, opts)
   return stats
 end
 
+--- The options for one unit: what the recipe says of its layers stands before what it says of all.
+---@param unit table          own: {reconstruct, ridge, intercept, compensate}
+function solve.options(unit, opts)
+  local copy = {}
+  for key, value in pairs(opts) do copy[key] = value end
+  for key, value in pairs(unit.own or {}) do copy[key] = value end
+  return copy
+end
+
+-- Filters of a layer that are cut already: of the original's output, what is left of them.
+local function kept_of(run, kept)
+  if not kept then return run end
+  return function(i)
+    local whole = run(i)
+    local part = whole:index(2, kept)
+    whole:close()
+    return part
+  end
+end
+
 --- The target of a consumer: its output in the original; where that is added to a stream, the original's sum
 --- less the stream as it now is, so that the branch repairs it (Y1 + Y2 - Y1', He et al., ICCV 2017, section 3.3).
 ---@param original table      frontiers of the original, and of the net as pruned so far
 ---@param now table
-function solve.target(base, net, consumer, original, now, compensate)
-  local residual = compensate and consumer.residual
-  if not residual then return original:part(base, {base:layer(consumer.name).outputs[1].name}) end
+---@param opts {compensate: boolean, kept: table?}    kept: filters that are left, by name of a layer cut before
+function solve.target(base, net, consumer, original, now, opts)
+  local residual = opts.compensate and consumer.residual
+  if not residual then
+    local output = base:layer(consumer.name).outputs[1].name
+    return kept_of(original:part(base, {output}), opts.kept and opts.kept[consumer.name])
+  end
   local sum, stream = original:part(base, {residual.name}), now:part(net, {residual.other})
   return function(i)
     local whole, now_there = sum(i), stream(i)
@@ -66,7 +90,7 @@ function solve.statistics(base, net, unit, number, side, opts)
     local layer = net:layer(c.name)
     list[k] = solve.gather(layer, c.window, number + (k - 1) * STREAM, side.now,
                            side.now:part(net, {layer.inputs[1].name}),
-                           solve.target(base, net, c, side.original, side.now, opts.compensate), opts)
+                           solve.target(base, net, c, side.original, side.now, opts), opts)
   end
   return list
 end
@@ -118,6 +142,17 @@ function solve.order(net, unit, stats, opts)
   return ranks_of(stats[1]:curve(how), places)
 end
 
+--- The relative error of each width of a unit, by elimination.
+---@return number[]
+function solve.errors(net, unit, stats, opts)
+  local places = net:channels(unit.consumers[1].name, unit.name)
+  local how, errors = choice(net, unit, stats, places, opts), {}
+  how.method, how.refine, how.lambda, how.score, how.producer = "elimination", nil, nil, nil, nil
+  local _, all = stats[1]:curve(how)
+  for width = 1, unit.width do errors[width] = all[width + #(how.stay or {})] end
+  return errors
+end
+
 --- The channels of a unit to keep, ascending, from 1.
 ---@param order integer[]?    from solve.order
 ---@return integer[] channels
@@ -140,6 +175,26 @@ function solve.keep(net, unit, stats, order, width, opts)
   return list, lambda
 end
 
+--- How a layer is rebuilt: what stats:reconstruct takes. Without a free intercept the layer's own bias stays.
+function solve.how(layer, held, opts)
+  local filters, bias = layer.weight:shape()[1], nil
+  if opts.intercept == false then
+    bias = layer.bias and layer.bias:reshape {filters} or core.zeros({filters}, "float32")
+  end
+  return {weight = layer.weight, method = opts.reconstruct, ridge = opts.ridge or nil, held = held, bias = bias}
+end
+
+--- Rounds of refitting a unit's producer (lop.producer): of least squares, and where biases may change.
+---@param reconstruct table   of a recipe
+function solve.rounds(reconstruct)
+  return reconstruct.method == "least-squares" and reconstruct.intercept and reconstruct.producer or 0
+end
+
+--- Gives a layer what stats:reconstruct found.
+function solve.set(net, name, opts, weight, bias)
+  net:set(name, weight, opts.intercept ~= false and bias or nil)
+end
+
 --- Cuts a unit to these channels and rebuilds its consumers, in place.
 ---@param held lop.stats[]?   of held-out images: choose the ridge
 ---@return number error       relative, mean over consumers
@@ -152,12 +207,11 @@ function solve.cut(net, unit, stats, held, keep, opts)
     for i = 1, weight:shape()[2] do
       if not gone[i] then inputs[#inputs + 1] = i end
     end
-    local w, b, e = stats[k]:reconstruct(inputs, {weight = weight, method = opts.reconstruct, ridge = opts.ridge,
-                                                  held = held and held[k]})
+    local w, b, e = stats[k]:reconstruct(inputs, solve.how(net:layer(c.name), held and held[k], opts))
     made[k], err = {w, b}, err + e / #unit.consumers
   end
   if #keep < unit.width then net:cut(unit.name, keep) end
-  for k, c in ipairs(unit.consumers) do net:set(c.name, made[k][1], made[k][2]) end
+  for k, c in ipairs(unit.consumers) do solve.set(net, c.name, opts, made[k][1], made[k][2]) end
   return err
 end
 
@@ -169,11 +223,10 @@ function solve.rebuild(base, net, unit, number, sides, opts)
   local held = solve.statistics(base, net, unit, number, sides[2], opts)
   local err = 0
   for k, c in ipairs(unit.consumers) do
-    local weight, all = net:layer(c.name).weight, {}
-    for i = 1, weight:shape()[2] do all[i] = i end
-    local w, b, e = stats[k]:reconstruct(all, {weight = weight, method = opts.reconstruct, ridge = opts.ridge,
-                                            held = held[k]})
-    net:set(c.name, w, b)
+    local layer, all = net:layer(c.name), {}
+    for i = 1, layer.weight:shape()[2] do all[i] = i end
+    local w, b, e = stats[k]:reconstruct(all, solve.how(layer, held[k], opts))
+    solve.set(net, c.name, opts, w, b)
     err = err + e / #unit.consumers
   end
   return err

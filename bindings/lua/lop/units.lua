@@ -1,7 +1,5 @@
 -- bindings/lua/lop/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
-local core = require "lop.core"
-
 local units = {}
 
 -- The addition that a consumer's output goes into, and the value it is added to: a residual block's end.
@@ -43,8 +41,9 @@ end
 -- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
 -- Residual streams stay whole.
 local function unit_of(net, group)
-  if group.kind == "stream" then return nil end
-  local unit = {name = group.name, width = group.width, producer = group.producers[1], consumers = {}}
+  if group.kind == "stream" or group.width < 2 or #group.consumers == 0 then return nil end
+  local unit = {name = group.name, width = group.width, producer = group.producers[1], producers = group.producers,
+                consumers = {}}
   for i, name in ipairs(group.consumers) do
     local c = consumer_of(net, name)
     if not c or not reads_all_once(net, name, group) then return nil end
@@ -56,7 +55,7 @@ local function unit_of(net, group)
 end
 
 --- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
----@return table[]            {name, width, producer, consumers = {{name, window, residual, channels}}, partial}
+---@return table[]   {name, width, producer, producers, consumers = {{name, window, residual, gemm, channels}}, partial}
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do
@@ -65,57 +64,121 @@ function units.find(net)
   return list
 end
 
---- MACs as a function of widths: layers that a unit feeds or that make a unit shrink with it, all others are constant.
----@return fun(widths: integer[]): number
-function units.cost(net, list)
-  local feeds, makes = {}, {}
-  for i, u in ipairs(list) do
-    makes[u.producer] = i
-    for _, c in ipairs(u.consumers) do
-      feeds[c.name] = feeds[c.name] or {channels = c.channels}
-      table.insert(feeds[c.name], i)
+-- ---- what widths cost ----
+
+local BYTES = {float32 = 4, int32 = 4, uint32 = 4, float64 = 8, int64 = 8, uint64 = 8, float16 = 2, bfloat16 = 2,
+               int16 = 2, uint16 = 2}
+
+-- Bytes of all that the layers make of one image.
+local function activation_bytes(net)
+  local sum = 0
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.outputs) do
+      local n = v.constant and 0 or BYTES[v.type] or 1
+      for _, d in ipairs(v.shape or {0}) do n = n * d end
+      sum = sum + n
     end
   end
-  local fixed, terms = 0, {}
-  for _, layer in ipairs(net:layers()) do
-    local from, to = feeds[layer.name], makes[layer.name]
-    if from or to then terms[#terms + 1] = {macs = layer.macs, from = from or {}, to = to}
-    else fixed = fixed + layer.macs end
+  return sum
+end
+
+local measures = {macs = function(net) return net:macs() end, params = function(net) return net:params() end,
+                  bytes = function(net) return net:bytes() end, activations = activation_bytes}
+
+--- What a network costs: "macs" and "activations" (bytes) for one image, "params", "bytes" (of parameters).
+---@param kind string
+---@return integer
+function units.measure(net, kind)
+  return measures[kind](net)
+end
+
+-- Pairs of units of which one layer reads the one and makes the other: its weights shrink by both.
+local function pairs_of(list)
+  local makes, found, result = {}, {}, {}
+  for j, u in ipairs(list) do
+    for _, name in ipairs(u.producers) do
+      makes[name] = makes[name] or {}
+      table.insert(makes[name], j)
+    end
+  end
+  for i, u in ipairs(list) do
+    for _, c in ipairs(u.consumers) do
+      for _, j in ipairs(makes[c.name] or {}) do
+        if i ~= j and not found[i * #list + j] then
+          found[i * #list + j] = true
+          result[#result + 1] = {i, j}
+        end
+      end
+    end
+  end
+  return result
+end
+
+--- The cost as a function of widths. It is measured: on copies of the net with one channel less of each unit, and of
+--- each two that meet in a layer; between these it is linear in each width.
+---@param kind string         of units.measure
+---@return fun(widths: integer[]): number
+function units.cost(net, list, kind)
+  local whole, slope, both = units.measure(net, kind), {}, {}
+  local function less(...)
+    local copy <close>, keep = net:clone(), {}
+    for _, i in ipairs {...} do
+      keep[list[i].name] = {}
+      for channel = 1, list[i].width - 1 do keep[list[i].name][channel] = channel end
+    end
+    copy:cut(keep)
+    return units.measure(copy, kind)
+  end
+  for i in ipairs(list) do slope[i] = whole - less(i) end
+  for k, p in ipairs(pairs_of(list)) do
+    both[k] = {p[1], p[2], less(p[1], p[2]) - whole + slope[p[1]] + slope[p[2]]}
   end
   return function(widths)
-    local sum = fixed
-    for _, t in ipairs(terms) do
-      local share, gone = t.macs, 0
-      for _, i in ipairs(t.from) do gone = gone + list[i].width - widths[i] end
-      if gone > 0 then share = share * (t.from.channels - gone) / t.from.channels end
-      if t.to then share = share * widths[t.to] / list[t.to].width end
-      sum = sum + share
+    local sum = whole
+    for i, u in ipairs(list) do sum = sum - slope[i] * (u.width - widths[i]) end
+    for _, p in ipairs(both) do
+      sum = sum + p[3] * (list[p[1]].width - widths[p[1]]) * (list[p[2]].width - widths[p[2]])
     end
     return sum
   end
 end
 
---- The same share of every unit.
-function units.uniform(list, ratio)
-  local widths = {}
-  for i, u in ipairs(list) do
-    widths[i] = u.fixed or math.max(1, math.min(u.width, math.floor(u.width * ratio + 0.5)))
-  end
-  return widths
+-- ---- the widths that a unit may have ----
+
+-- A unit has fewer channels (width) than the group had (before) where dead ones were dropped.
+
+--- Multiples of the unit's round_to from its least width on, and all of it.
+function units.allows(unit, width)
+  return width == unit.width or (width % (unit.round_to or 1) == 0 and width >= (unit.min or 1))
 end
 
---- The largest uniform widths, in steps of 1/512, whose MACs are within the budget.
-function units.uniform_for(list, cost, budget)
-  local low, high = 0, 512
-  if cost(units.uniform(list, 0)) > budget then
-    core.fail("arg", ("the budget of %d MACs cannot be met: %d are left with one channel in every group")
-      :format(budget // 1, cost(units.uniform(list, 0)) // 1))
+--- The next allowed width from `width` on: upward, or downward with step -1; nil where there is none.
+function units.next(unit, width, step)
+  for w = width, step < 0 and 1 or unit.width, step do
+    if units.allows(unit, w) then return w end
   end
-  while low < high do
-    local mid = (low + high + 1) // 2
-    if cost(units.uniform(list, mid / 512)) <= budget then low = mid else high = mid - 1 end
+  return nil
+end
+
+--- The allowed width that is nearest, the larger of two that are as near.
+function units.nearest(unit, width)
+  local w = math.max(1, math.min(unit.width, width))
+  local up, down = units.next(unit, math.ceil(w), 1), units.next(unit, math.floor(w), -1)
+  if up and down then return up - w <= w - down and up or down end
+  return up or down
+end
+
+--- The same share of every unit, times its own weight where there are some (math.huge: whole); fixed widths stay.
+---@param weights number[]?
+---@return integer[]
+function units.shares(list, ratio, weights)
+  local widths = {}
+  for i, u in ipairs(list) do
+    local weight = weights and weights[i] or 1
+    local whole = u.before or u.width
+    widths[i] = u.fixed or units.nearest(u, weight == math.huge and u.width or whole * ratio * weight)
   end
-  return units.uniform(list, low / 512)
+  return widths
 end
 
 return units

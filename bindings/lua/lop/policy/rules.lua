@@ -1,0 +1,118 @@
+-- bindings/lua/lop/policy/rules.lua - what a recipe's `layers`, `round_to` and `budget.widths` say of each unit.
+
+local core = require "lop.core"
+local schema = require "lop.schema"
+local solve = require "lop.solve"
+local units = require "lop.units"
+
+local rules = {}
+
+-- A glob as a Lua pattern: * for any text, ? for one character.
+local function pattern_of(glob)
+  return "^" .. glob:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
+end
+
+local function matches(unit, pattern)
+  if unit.name:match(pattern) then return true end
+  for _, name in ipairs(unit.producers) do
+    if name:match(pattern) then return true end
+  end
+  return false
+end
+
+-- A name that is no layer's at all is a slip; a share of a layer that cannot be cut would be passed over in silence.
+local function check_entry(net, list, entry)
+  local pattern, known = pattern_of(entry.name), false
+  for _, layer in ipairs(net:layers()) do known = known or layer.name:match(pattern) ~= nil end
+  if not known then
+    core.fail("usage", ("layers: no layer is named '%s' (lop inspect lists them)"):format(entry.name))
+  end
+  local cut = false
+  for _, unit in ipairs(list) do cut = cut or matches(unit, pattern) end
+  if entry.rule.keep and not cut then
+    core.fail("usage", ("layers: '%s' makes no group that can be cut (lop inspect --groups)"):format(entry.name))
+  end
+end
+
+-- The later entry wins, key by key, and so in tables: but another method drops the lambda of the one before.
+local function merge(into, from)
+  for key, value in pairs(from) do
+    if type(value) == "table" and key ~= "method" and key ~= "lambda" then
+      local copy = {}
+      for k, v in pairs(into[key] or {}) do copy[k] = v end
+      if key == "select" and value.method then copy.lambda = nil end
+      merge(copy, value)
+      into[key] = copy
+    else
+      into[key] = value
+    end
+  end
+end
+
+local function rule_of(unit, recipe)
+  local rule = {round_to = recipe.round_to, select = recipe.select, reconstruct = recipe.reconstruct,
+                residual = recipe.residual}
+  for _, entry in ipairs(recipe.layers) do
+    if matches(unit, pattern_of(entry.name)) then merge(rule, entry.rule) end
+  end
+  return rule
+end
+
+-- What the solver is to do for this unit, in the words of job.options.
+local function own_of(rule)
+  local ridge = rule.reconstruct.ridge
+  return {reconstruct = rule.reconstruct.method, intercept = rule.reconstruct.intercept,
+          producer = solve.rounds(rule.reconstruct), ridge = ridge ~= "auto" and ridge,
+          compensate = rule.residual.target == "compensate"}
+end
+
+local function apply(unit, rule)
+  unit.select, unit.own = rule.select, own_of(rule)
+  unit.round_to, unit.min = rule.round_to, rule.min
+  if rule.keep then unit.fixed = units.nearest(unit, (unit.before or unit.width) * rule.keep) end
+end
+
+-- Widths by name of a group or of a layer that makes it; the others stay whole.
+local function fix_widths(list, widths)
+  local given = {}
+  for _, name in ipairs(schema.sorted(widths)) do
+    local unit
+    for _, u in ipairs(list) do
+      if u.name == name then unit = u end
+      for _, producer in ipairs(u.producers) do unit = unit or (producer == name and u) end
+    end
+    if not unit then
+      core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name))
+    end
+    if given[unit] then
+      core.fail("usage", ("budget.widths: '%s' and '%s' are one group"):format(given[unit], name))
+    end
+    local whole = unit.before or unit.width
+    if widths[name] > whole then
+      core.fail("usage", ("budget.widths: '%s' is %d channels wide, %d asked for"):format(name, whole, widths[name]))
+    end
+    given[unit], unit.fixed = name, math.min(widths[name], unit.width)
+  end
+  for _, unit in ipairs(list) do
+    if not given[unit] then unit.fixed = unit.width end
+  end
+end
+
+--- The units that may be cut, with what the recipe says of each: fixed (its width), round_to, min, select, own.
+---@param net lop.net
+---@param all table[]         from units.find
+---@param recipe table        layers, round_to, select, reconstruct, residual, budget
+---@return table[]
+function rules.apply(net, all, recipe)
+  local list = {}
+  for _, entry in ipairs(recipe.layers) do check_entry(net, all, entry) end
+  for _, unit in ipairs(all) do
+    local rule = rule_of(unit, recipe)
+    apply(unit, rule)
+    if not rule.skip then list[#list + 1] = unit end
+  end
+  if recipe.budget.widths then fix_widths(list, recipe.budget.widths) end
+  return list
+end
+
+return rules

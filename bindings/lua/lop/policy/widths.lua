@@ -1,0 +1,170 @@
+-- bindings/lua/lop/policy/widths.lua - from a budget to the width of each unit, by the way that `allocate` names.
+
+local allocate = require "lop.allocate"
+local core = require "lop.core"
+local order = require "lop.policy.order"
+local paper = require "lop.policy.paper"
+local units = require "lop.units"
+
+local STEPS = 512                       -- of a common share
+local NEAR = 0.01                       -- a cost this close to the budget meets it
+
+local widths = {}
+
+local words = {macs = "MACs", params = "parameters", bytes = "bytes of parameters",
+               activations = "bytes of activations"}
+
+-- What a budget asks for: {kind, share, before, target}; of keep and widths: nil. Shares are of the network as it came.
+local function goal_of(original, budget)
+  local kind, share = "macs", budget.speedup and 1 / budget.speedup
+  for name in pairs(words) do
+    if budget[name] then kind, share = name, budget[name] end
+  end
+  if not share then return nil end
+  local whole = original:clone()
+  whole:fold_constants()
+  if kind == "activations" then whole:fold_bn() end             -- what it makes is not there when a net is run
+  local before = units.measure(whole, kind)
+  return {kind = kind, share = share, before = before, target = before * share}
+end
+
+local function refuse(goal, left, why)
+  core.fail("arg", ("the budget of %d %s (%.1f %%) cannot be met: %d are left %s"):format(goal.target // 1,
+            words[goal.kind], 100 * goal.share, left // 1, why))
+end
+
+-- ---- one share for all, or shares in given proportions ----
+
+-- One step more where the share was cut off most, each unit once, while there is room.
+local function use_rest(list, cost, target, found, exact)
+  local places = {}
+  for i in ipairs(list) do places[i] = i end
+  table.sort(places, function(a, b)
+    local x, y = exact[a] - found[a], exact[b] - found[b]
+    return x > y or (x == y and a < b)
+  end)
+  for _, i in ipairs(places) do
+    local wider = not list[i].fixed and units.next(list[i], found[i] + 1, 1)
+    if wider then
+      local now = found[i]
+      found[i] = wider
+      if cost(found) > target then found[i] = now end
+    end
+  end
+  return found
+end
+
+local function by_shares(list, cost, goal, weights)
+  local least = math.huge
+  for i in ipairs(list) do least = math.min(least, weights and weights[i] or 1) end
+  if least == math.huge then least = 1 end
+  local function at(k) return units.shares(list, k / STEPS / least, weights) end
+  if cost(at(0)) > goal.target then refuse(goal, cost(at(0)), "at the least widths") end
+  local low, high = 0, STEPS
+  while low < high do
+    local mid = (low + high + 1) // 2
+    if cost(at(mid)) <= goal.target then low = mid else high = mid - 1 end
+  end
+  local exact = {}
+  for i, u in ipairs(list) do
+    local weight = weights and weights[i] or 1
+    local whole = u.before or u.width
+    exact[i] = weight == math.huge and u.width or math.min(u.width, whole * low / STEPS / least * weight)
+  end
+  return use_rest(list, cost, goal.target, at(low), exact)
+end
+
+-- ---- a function of the recipe ----
+
+local function width_of(given, i, unit)
+  local w = given[i]
+  if w == nil then w = given[unit.name] end
+  for _, name in ipairs(unit.producers) do
+    if w == nil then w = given[name] end
+  end
+  if w == nil then return unit.fixed or unit.width end
+  local whole = math.type(w) and math.tointeger(w)
+  if not whole or whole < 1 or whole > unit.width then
+    core.fail("usage", ("allocate: the width of group '%s' is %s: 1 to %d expected"):format(unit.name, tostring(w),
+              unit.width))
+  end
+  return unit.fixed or units.nearest(unit, whole)
+end
+
+local function read_widths(list, given)
+  if type(given) ~= "table" then core.fail("usage", "allocate: widths expected, got " .. type(given)) end
+  local found = {}
+  for i, unit in ipairs(list) do found[i] = width_of(given, i, unit) end
+  return found
+end
+
+local function by_function(list, cost, goal, f)
+  local about = {kind = goal.kind, share = goal.share, before = goal.before, target = goal.target,
+                 cost = function(given) return cost(read_widths(list, given)) end}
+  local found = read_widths(list, order.call("allocate", f, order.groups(list), about))
+  if cost(found) > goal.target * (1 + NEAR) then
+    refuse(goal, cost(found), "by the widths that allocate gave")
+  end
+  return found
+end
+
+-- ---- all ways ----
+
+local function by_losses(list, curves, cost, goal)
+  local found, losses = allocate.widths(list, curves, cost, goal.target)
+  if not found then refuse(goal, losses, "at the least widths that are looked at, an eighth") end
+  return found, losses
+end
+
+local function find(base, list, set, held, goal, cost, opts)
+  local how = opts.allocate
+  if type(how) == "function" then return by_function(list, cost, goal, how), {} end
+  local whole = units.shares(list, 1)
+  if cost(whole) <= goal.target then return whole, {} end       -- nothing to measure
+  if how == "uniform" then return by_shares(list, cost, goal), {} end
+  if how == "paper" then return by_shares(list, cost, goal, paper.shares(base, list)), {} end
+  if how == "error" then return by_losses(list, allocate.errors(base, list, set, opts), cost, goal) end
+  return by_losses(list, allocate.measure(base, list, set, held, opts), cost, goal)
+end
+
+-- Why less is left than the budget allows; nil where it is met.
+local function reason_of(list, cost, goal, found)
+  if cost(found) >= goal.target * (1 - NEAR) then return nil end
+  local room, whole = false, true
+  for i, unit in ipairs(list) do
+    local wider, now = not unit.fixed and units.next(unit, found[i] + 1, 1), found[i]
+    if wider then
+      whole = false
+      found[i] = wider
+      room = room or cost(found) <= goal.target
+      found[i] = now
+    end
+  end
+  if whole then return "no group is left to be widened" end
+  return room and "the way of allocation allows no more" or "the next step of any width would exceed it"
+end
+
+--- The widths of the units, and of each the loss that the allocation foretells, where it does.
+---@param original lop.net    as it came
+---@param base lop.net        batch normalisation folded
+---@return integer[] widths
+---@return number[] losses
+---@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met
+function widths.find(original, base, list, set, held, opts)
+  local goal = goal_of(original, opts.budget)
+  if not goal then return units.shares(list, opts.budget.keep or 1), {} end
+  local cost = units.cost(base, list, goal.kind)
+  local found, losses = find(base, list, set, held, goal, cost, opts)
+  goal.after = cost(found)
+  goal.reason = reason_of(list, cost, goal, found)
+  return found, losses, goal
+end
+
+--- A line that says what the budget asks for and what is met.
+function widths.text(goal)
+  local line = ("%s: %.1f %% asked for, %.1f %% left"):format(words[goal.kind], 100 * goal.share,
+                                                              100 * goal.after / goal.before)
+  return goal.reason and line .. ": " .. goal.reason or line
+end
+
+return widths
