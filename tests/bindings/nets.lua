@@ -92,6 +92,40 @@ function nets.residual(stages, inner, bottleneck)
   return graph(nodes, constants, 16)
 end
 
+-- Every second filter is the one before it, once more.
+local function twins(t)
+  local n = t:shape()[1]
+  local list = {}
+  for i = 1, n do list[i] = i - (i - 1) % 2 end
+  return t:index(1, list)
+end
+
+--- An inverted residual with a gate (MobileNetV3): 12 hidden channels, of which every second is the one before it once
+--- more, so that 6 say all; of the gate's 4 inner ones 2 do.
+function nets.gated()
+  local nodes, constants = {}, {}
+  local function conv(name, from, w, attributes)
+    constants[name .. ".w"], constants[name .. ".b"] = w, twins(biases(#nodes, w:shape()[1]))
+    nodes[#nodes + 1] = {op = "Conv", name = name, inputs = {from, name .. ".w", name .. ".b"}, outputs = {name .. ".o"},
+                         attributes = attributes}
+    return name .. ".o"
+  end
+  local function node(op, name, ...)
+    nodes[#nodes + 1] = {op = op, name = name, inputs = {...}, outputs = {name .. ".o"}}
+    return name .. ".o"
+  end
+  local stem = node("Relu", "stem.r", conv("stem", "x", filters(1, 8, 3, 3), {pads = {1, 1, 1, 1}}))
+  local x = node("Relu", "wide.r", conv("wide", stem, twins(filters(2, 12, 8, 1))))
+  x = node("Relu", "deep.r", conv("deep", x, twins(filters(3, 12, 1, 3)), {pads = {1, 1, 1, 1}, group = 12}))
+  local gate = node("Relu", "fc1.r", conv("fc1", node("GlobalAveragePool", "gap", x), twins(filters(4, 4, 12, 1))))
+  gate = node("Sigmoid", "fc2.s", conv("fc2", gate, twins(filters(5, 12, 4, 1))))
+  x = node("Add", "add", stem, conv("narrow", node("Mul", "mul", x, gate), filters(6, 8, 12, 1)))
+  x = node("Flatten", "flat", node("GlobalAveragePool", "end", x))
+  constants.wf, constants.bf = lop.randn({4, 8}, {seed = 7, type = "float32"}), lop.zeros {4}
+  nodes[#nodes + 1] = {op = "Gemm", name = "fc", inputs = {x, "wf", "bf"}, outputs = {"y"}, attributes = {transB = 1}}
+  return graph(nodes, constants, 16)
+end
+
 --- Random RGB pictures as a data set.
 ---@return string path        of an .npz; the caller removes it
 function nets.pictures(images, size)

@@ -84,22 +84,17 @@ local function refit_last(base, net, list, solved, sides, opts)
   end
 end
 
--- A layer may lose filters before its own input is cut. Its target is then what is left of its output, which must be
--- known filter by filter: the unit's channels are those of its only producer.
-local function check_order(base, list, sequence)
-  local mixed = {}
-  for _, j in ipairs(sequence) do
-    local unit = list[j]
-    for _, c in ipairs(unit.consumers) do
-      if mixed[c.name] then
-        core.fail("unsupported", ("order: group '%s' has several makers, '%s' has to be cut before it")
-          :format(mixed[c.name], unit.name))
-      end
+-- A layer may lose filters before its own input is cut: a gate with what it gates, or where the order goes back. Its
+-- target is then what is left of its output. Notes the filters that each maker of a unit keeps.
+local function note_kept(base, unit, channels, kept)
+  local stays = {[0] = true}                            -- 0: a filter of no channel of the group
+  for _, c in ipairs(channels) do stays[c] = true end
+  for _, name in ipairs(unit.producers) do
+    local list = {}
+    for filter, c in ipairs(base:filters(name, unit.name)) do
+      if stays[c] then list[#list + 1] = filter end
     end
-    local weight = base:layer(unit.producer).weight
-    if #unit.producers > 1 or not weight or weight:shape()[1] ~= unit.width then
-      for _, name in ipairs(unit.producers) do mixed[name] = unit.name end
-    end
+    kept[name] = list
   end
 end
 
@@ -107,7 +102,6 @@ end
 local function run(base, list, widths, set, held, opts)
   local net, sides = base:clone(), {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
-  check_order(base, list, sequence)
   opts = solve.options({own = {kept = {}}}, opts)
   for done, i in ipairs(sequence) do
     local unit = list[i]
@@ -129,7 +123,8 @@ local function run(base, list, widths, set, held, opts)
         report.error = better or report.error
       end
       for _, c in ipairs(unit.consumers) do solved[c.name] = true end
-      opts.kept[unit.producer], first = channels, math.min(first, i)
+      note_kept(base, unit, channels, opts.kept)
+      first = math.min(first, i)
     end
     layers[i] = report
     if opts.progress then opts.progress("prune", done, #list) end

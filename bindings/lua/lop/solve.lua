@@ -106,7 +106,11 @@ local function choice(net, unit, stats, places, opts)
   local select, weight = method_of(unit, opts), net:layer(unit.consumers[1].name).weight
   local how = {weight = weight, method = select.method, lambda = select.lambda, refine = select.refine,
                seed = opts.seed, others = {}}
-  for k = 2, #unit.consumers do how.others[k - 1] = {stats[k], net:layer(unit.consumers[k].name).weight} end
+  for k = 2, #unit.consumers do         -- with fewer rows than unknowns nothing can be told of single channels
+    local s = stats[k]
+    local enough = s.rows >= s.channels * s.taps
+    if enough then table.insert(how.others, {s, net:layer(unit.consumers[k].name).weight}) end
+  end
   how.producer = behind.filters(net, unit.producer, unit.width)
   if how.method == "bn-scale" and opts.original then
     how.score = behind.bn_scale(opts.original, net, unit.producer)

@@ -38,6 +38,17 @@ local function reads_all_once(net, consumer, group)
   return true
 end
 
+-- Those that see one place of a picture, a gate's first layer say, go last: they have few rows to choose channels by.
+local function wide_first(net, consumers)
+  local list, thin = {}, {}
+  for _, c in ipairs(consumers) do
+    local places = 1
+    for d, size in ipairs(net:layer(c.name).shape or {}) do places = places * (d > 2 and size or 1) end
+    table.insert(places > 1 and list or thin, c)
+  end
+  return table.move(thin, 1, #thin, #list + 1, list)
+end
+
 -- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
 -- Residual streams stay whole.
 local function unit_of(net, group)
@@ -51,6 +62,7 @@ local function unit_of(net, group)
     if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
     unit.consumers[i] = c
   end
+  unit.consumers = wide_first(net, unit.consumers)
   return unit
 end
 
@@ -104,8 +116,9 @@ local function pairs_of(list)
   for i, u in ipairs(list) do
     for _, c in ipairs(u.consumers) do
       for _, j in ipairs(makes[c.name] or {}) do
-        if i ~= j and not found[i * #list + j] then
-          found[i * #list + j] = true
+        local key = math.min(i, j) * #list + math.max(i, j)     -- a gate and what it gates meet twice, and count once
+        if i ~= j and not found[key] then
+          found[key] = true
           result[#result + 1] = {i, j}
         end
       end
