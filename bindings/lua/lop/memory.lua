@@ -3,6 +3,7 @@
 
 local core = require "lop.core"
 local frontier = require "lop.frontier"
+local units = require "lop.units"
 
 local BASE = 64 << 20                   -- program, libraries, Lua, and pages that an allocator keeps
 local SLACK = 256 << 20                 -- tensors that the collector has not come to yet (LOPL_COLLECT)
@@ -44,10 +45,12 @@ local function gram_bytes(net, list)
     local names = {unit.producer}
     for _, c in ipairs(unit.consumers) do names[#names + 1] = c.name end
     for _, name in ipairs(names) do
-      local shape = net:layer(name).weight:shape()
-      local unknowns = 1
+      local layer, unknowns = net:layer(name), 1
+      local shape = layer.weight:shape()
       for d = 2, #shape do unknowns = unknowns * shape[d] end
-      most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
+      if not units.too_wide(layer) then
+        most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
+      end
     end
   end
   return most
@@ -61,7 +64,7 @@ end
 function memory.bytes(net, list, images, data)
   local size = sizes_of(net)
   local front, widest = frontier_bytes(net, list, size)
-  local chunk = frontier.CHUNK * (2 * front + 3 * widest)
+  local chunk = math.min(images, frontier.CHUNK) * (2 * front + 3 * widest)
   return BASE + SLACK + data + 6 * net:bytes() + 2 * images * front + chunk + COPIES * gram_bytes(net, list)
     + core.threads() * 8 * widest
 end

@@ -47,7 +47,7 @@ end
 local function refit(base, net, name, number, sides, opts)
   local layer = net:layer(name)
   local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
-  if not window or window.group ~= 1 or not layer.weight then return end
+  if not window or window.group ~= 1 or not layer.weight or units.too_wide(layer) then return end
   local stats, held = both(sides, function(side)
     return solve.gather(layer, window, REFIT + number, side.now, side.now:part(net, {layer.inputs[1].name}),
                         side.original:part(base, {layer.outputs[1].name}), opts)
@@ -186,6 +186,12 @@ function prune.plan(original, set, held, opts)
   for i, g in ipairs(p.base:groups()) do
     local found = keep[g.name]
     local whole = g.kind == "stream" and "residual stream: left whole in this plan" or "left whole in this plan"
+    for _, name in ipairs(g.consumers) do
+      local layer = p.base:layer(name)
+      if layer.weight and units.too_wide(layer) then
+        whole = ("'%s' reads more than %d values: left whole"):format(name, units.MOST)
+      end
+    end
     local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
     groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
                  loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}
@@ -199,7 +205,7 @@ end
 ---@return lop.data set
 ---@return lop.data held
 function prune.split(set, images, seed)
-  local held = math.min(HELD, #set // 4)
+  local held = math.min(HELD, #set // 4, math.max(images // 2, 16))
   if held < 1 then core.fail("arg", ("the data set has %d images: 4 or more expected"):format(#set)) end
   local n = math.min(images, #set - held)
   local pool = n + held < #set and set:take(n + held, seed) or set

@@ -49,6 +49,15 @@ local function wide_first(net, consumers)
   return table.move(thin, 1, #thin, #list + 1, list)
 end
 
+units.MOST = 8192                       -- inputs of one filter that are solved for: beyond, the sums alone take gigabytes
+
+--- Whether a layer reads so much that its weights are not solved: a Gemm behind the Flatten of a large map.
+function units.too_wide(layer)
+  local inputs = 1
+  for d, n in ipairs(layer.weight:shape()) do inputs = d > 1 and inputs * n or 1 end
+  return inputs > units.MOST
+end
+
 -- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
 -- Residual streams stay whole.
 local function unit_of(net, group)
@@ -57,7 +66,7 @@ local function unit_of(net, group)
                 consumers = {}}
   for i, name in ipairs(group.consumers) do
     local c = consumer_of(net, name)
-    if not c or not reads_all_once(net, name, group) then return nil end
+    if not c or not reads_all_once(net, name, group) or units.too_wide(net:layer(name)) then return nil end
     unit.partial = unit.partial or c.channels ~= group.width
     if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
     unit.consumers[i] = c
