@@ -1,5 +1,6 @@
 -- recipes/vgg16.lua - VGG-16 as in He et al., ICCV 2017, section 4.1.2: of conv1_x to conv3_x and of conv4_x channels
--- remain as 1 : 1.5, conv5_x stays whole; the LASSO chooses, least squares rebuilds, 10 positions of an image (5,000 there).
+-- remain as 1 : 1.5, conv5_x stays whole; the LASSO chooses, least squares rebuilds, 10 positions of an image (of 5,000
+-- images there).
 -- The stages are found by the net's structure: any VGG-16 will do, whatever its layers are called.
 -- A net of 224 by 224 pixels takes 26 MB an image while its first layers are cut: images=5000 is for large machines.
 -- lop run recipes/vgg16.lua model=vgg16.onnx data=images:ILSVRC2012/train test=images:ILSVRC2012/val speedup=4

@@ -2,7 +2,8 @@ local lop = require "lop"                                       -- tests/binding
 
 -- conv, ReLU, conv, mean over space, Gemm; weights written as exporters write them.
 local W = {w1 = lop.randn({6, 3, 3, 3}, {seed = 1}), b1 = lop.randn({6}, {seed = 2}),
-           w2 = lop.randn({4, 6, 1, 1}, {seed = 3}), b2 = lop.randn({4}, {seed = 4}), w3 = lop.randn({5, 4}, {seed = 5}), b3 = lop.randn({5}, {seed = 6})}
+           w2 = lop.randn({4, 6, 1, 1}, {seed = 3}), b2 = lop.randn({4}, {seed = 4}),
+           w3 = lop.randn({5, 4}, {seed = 5}), b3 = lop.randn({5}, {seed = 6})}
 
 local function net_of(nodes, constants, kind)
   local list = {}

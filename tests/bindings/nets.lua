@@ -106,8 +106,8 @@ function nets.gated()
   local nodes, constants = {}, {}
   local function conv(name, from, w, attributes)
     constants[name .. ".w"], constants[name .. ".b"] = w, twins(biases(#nodes, w:shape()[1]))
-    nodes[#nodes + 1] = {op = "Conv", name = name, inputs = {from, name .. ".w", name .. ".b"}, outputs = {name .. ".o"},
-                         attributes = attributes}
+    nodes[#nodes + 1] = {op = "Conv", name = name, inputs = {from, name .. ".w", name .. ".b"},
+                         outputs = {name .. ".o"}, attributes = attributes}
     return name .. ".o"
   end
   local function node(op, name, ...)

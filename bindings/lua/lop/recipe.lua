@@ -106,7 +106,8 @@ local function evaluate(path, text, env, trust)
   end
   local chunk, message = load(text, "@" .. path, "t", env)
   if not chunk then core.fail("usage", message) end
-  local limits, ok, value = recipe.limits.read, nil, nil
+  local limits = recipe.limits.read
+  local ok, value
   if trust then ok, value = pcall(chunk) else ok, value = core.limited(limits, chunk) end
   if not ok and is_end(value) then raise_end(value, path, limits) end
   if not ok then core.fail("usage", tostring(value)) end

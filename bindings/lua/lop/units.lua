@@ -49,7 +49,7 @@ local function wide_first(net, consumers)
   return table.move(thin, 1, #thin, #list + 1, list)
 end
 
-units.MOST = 8192                       -- inputs of one filter that are solved for: beyond, the sums alone take gigabytes
+units.MOST = 8192                       -- inputs of a filter that is solved: beyond, the sums alone take gigabytes
 
 --- Whether a layer reads so much that its weights are not solved: a Gemm behind the Flatten of a large map.
 function units.too_wide(layer)
