@@ -24,9 +24,12 @@ typedef struct {
     bool starved;                       /* libpng got no memory: not the file's fault */
 } decoder;
 
+/* A row takes 8 bytes a pixel at most. More than a chunk may have is asked for by a chunk that is not in the file: some
+ * releases of libpng ask for an eXIf's length before they look. */
 static png_voidp take(png_structp p, png_alloc_size_t n)
 {
     decoder *d = png_get_mem_ptr(p);
+    if (n > CHUNK_BYTES + 4096) return NULL;
     void *block = malloc(n);
     if (!block) d->starved = true;
     return block;
@@ -59,8 +62,7 @@ static void give(png_structp p, png_bytep to, size_t n)
     d->at += n;
 }
 
-/* Pixels that the file is too short for, however well they were compressed: found out before there is memory for them.
- * */
+/* Pixels that the file is too short for, however well they were compressed: found out before there is memory. */
 static bool too_short(const decoder *d)
 {
     const int depth = png_get_bit_depth(d->p, d->info) * png_get_channels(d->p, d->info);
