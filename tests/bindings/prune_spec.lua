@@ -93,6 +93,15 @@ describe("pruning", function()
       assert.is_true(report.layers[1].error < 0.9)
     end
   end)
+  it("without a free intercept gives no bias to a layer that has none", function()
+    local nodes, constants = nets.chain({5, 6}, function(i) return ("ab"):sub(i, i) end)
+    nodes[3].inputs[3] = nil
+    constants.b2 = nil
+    local bare = lop.graph {inputs = {{name = "x", shape = {"N", 3, 8, 8}}}, outputs = {"y"}, nodes = nodes,
+                            constants = constants}
+    assert.is_nil(prune(bare, {budget = {keep = 0.5}, reconstruct = {intercept = false}}):layer "b".bias)
+    assert.is_not_nil(prune(bare, {budget = {keep = 0.5}}):layer "b".bias)
+  end)
   it("compensates the stream where a layer is told to, and only there", function()
     local base = {budget = {keep = 0.5}, reconstruct = {producer = 0}, residual = {target = "none"}}
     local function errors(rules)

@@ -119,6 +119,7 @@ describe("allocate", function()
       end
     end
     assert.is_true(high <= low)
+    assert.is_true(p.budget.after > 0.995 * p.budget.target)    -- what one ratio leaves over goes to single channels
     assert.equal(0, p.forward_passes)
   end)
   it("by local errors runs the net once, by losses for every width", function()
