@@ -126,6 +126,17 @@ function nets.gated()
   return graph(nodes, constants, 16)
 end
 
+--- A chain whose middle layer b is gated by a 1x1 convolution g of itself (Mul): one group, which g reads and makes.
+function nets.self_gated()
+  local nodes, constants = nets.chain({5, 7, 6}, function(i) return ("abc"):sub(i, i) end)
+  constants.wg, constants.bg = filters(50, 7, 7, 1), biases(51, 7)
+  table.insert(nodes, 5, {op = "Conv", name = "g", inputs = {"v2", "wg", "bg"}, outputs = {"g0"}})
+  table.insert(nodes, 6, {op = "Sigmoid", name = "gs", inputs = {"g0"}, outputs = {"g1"}})
+  table.insert(nodes, 7, {op = "Mul", name = "gm", inputs = {"v2", "g1"}, outputs = {"g2"}})
+  nodes[8].inputs[1] = "g2"
+  return graph(nodes, constants, 8)
+end
+
 --- Random RGB pictures as a data set.
 ---@return string path        of an .npz; the caller removes it
 function nets.pictures(images, size)

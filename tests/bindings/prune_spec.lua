@@ -151,6 +151,14 @@ describe("order", function()
     local _, same = by({"s2.1.a", "s1.1.a"}, blocks)
     assert.same({["s1.1.a"] = 3, ["s1.2.a"] = 3, ["s2.1.a"] = 3}, nets.widths(same))
   end)
+  it("may be any where a layer reads and makes a group, and others make it too", function()
+    for _, order in ipairs {"forward", "backward", {"b", "a"}} do
+      local net, report = by(order, nets.self_gated())
+      assert.same({a = 3, b = 4, c = 3}, nets.widths(report))
+      assert.same({4, 4, 1, 1}, net:layer "g".weight:shape())
+      for _, l in ipairs(report.layers) do assert.is_true(l.error < 0.7, l.name) end
+    end
+  end)
   it("is refused where it names what is not there", function()
     for _, case in ipairs {{{"a", "q"}, "no group 'q' can be cut"}, {{"a", "b", "a"}, "'a' is listed twice"},
                            {function() return 3 end, "a list of names expected, got number"},

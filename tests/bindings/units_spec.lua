@@ -5,7 +5,8 @@ local units = require "lop.units"
 describe("units.cost", function()
   local cases = {plain = nets.plain(), residual = nets.residual({1, 2}, 6), bottleneck = nets.residual({2, 1}, 5, true),
                  vgg = lop.load "recipes/models/digits-vgg/model.onnx",
-                 concat = dofile "tests/bindings/layer.lua".concat_net(), gated = nets.gated()}
+                 concat = dofile "tests/bindings/layer.lua".concat_net(), gated = nets.gated(),
+                 self_gated = nets.self_gated()}
   it("is what the net costs that is really cut, to the unit", function()
     for name, net in pairs(cases) do
       net:fold_bn()

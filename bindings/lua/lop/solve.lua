@@ -203,7 +203,7 @@ end
 ---@param held lop.stats[]?   of held-out images: choose the ridge
 ---@return number error       relative, mean over consumers
 function solve.cut(net, unit, stats, held, keep, opts)
-  local kept, made, err = {}, {}, 0
+  local kept, made, err = {[0] = true}, {}, 0
   for _, r in ipairs(keep) do kept[r] = true end
   for k, c in ipairs(unit.consumers) do
     local weight, gone, inputs = net:layer(c.name).weight, {}, {}
@@ -212,6 +212,9 @@ function solve.cut(net, unit, stats, held, keep, opts)
       if not gone[i] then inputs[#inputs + 1] = i end
     end
     local w, b, e = stats[k]:reconstruct(inputs, solve.how(net:layer(c.name), held and held[k], opts))
+    local filters, left = net:filters(c.name, unit.name), {}
+    for filter, r in ipairs(filters) do left[#left + 1] = kept[r] and filter or nil end
+    if #left < #filters then w, b = w:index(1, left), b:index(1, left) end      -- it gates what it reads
     made[k], err = {w, b}, err + e / #unit.consumers
   end
   if #keep < unit.width then net:cut(unit.name, keep) end

@@ -113,7 +113,8 @@ function units.measure(net, kind)
   return measures[kind](net)
 end
 
--- Pairs of units of which one layer reads the one and makes the other: its weights shrink by both.
+-- Pairs of units of which one layer reads the one and makes the other: its weights shrink by both. A layer that gates
+-- its own input reads and makes the same unit.
 local function pairs_of(list)
   local makes, found, result = {}, {}, {}
   for j, u in ipairs(list) do
@@ -126,7 +127,7 @@ local function pairs_of(list)
     for _, c in ipairs(u.consumers) do
       for _, j in ipairs(makes[c.name] or {}) do
         local key = math.min(i, j) * #list + math.max(i, j)     -- a gate and what it gates meet twice, and count once
-        if i ~= j and not found[key] then
+        if not found[key] and (i ~= j or u.width > 2) then
           found[key] = true
           result[#result + 1] = {i, j}
         end
@@ -137,7 +138,7 @@ local function pairs_of(list)
 end
 
 --- The cost as a function of widths. It is measured: on copies of the net with one channel less of each unit, and of
---- each two that meet in a layer; between these it is linear in each width.
+--- each two that meet in a layer (two less where a unit meets itself); with these it is exact.
 ---@param kind string         of units.measure
 ---@return fun(widths: integer[]): number
 function units.cost(net, list, kind)
@@ -145,8 +146,12 @@ function units.cost(net, list, kind)
   local function less(...)
     local copy <close>, keep = net:clone(), {}
     for _, i in ipairs {...} do
-      keep[list[i].name] = {}
-      for channel = 1, list[i].width - 1 do keep[list[i].name][channel] = channel end
+      local name = list[i].name
+      if not keep[name] then
+        keep[name] = {}
+        for channel = 1, list[i].width do keep[name][channel] = channel end
+      end
+      table.remove(keep[name])
     end
     copy:cut(keep)
     return units.measure(copy, kind)
@@ -159,7 +164,8 @@ function units.cost(net, list, kind)
     local sum = whole
     for i, u in ipairs(list) do sum = sum - slope[i] * (u.width - widths[i]) end
     for _, p in ipairs(both) do
-      sum = sum + p[3] * (list[p[1]].width - widths[p[1]]) * (list[p[2]].width - widths[p[2]])
+      local gone, beside = list[p[1]].width - widths[p[1]], list[p[2]].width - widths[p[2]]
+      sum = sum + (p[1] ~= p[2] and p[3] * gone * beside or p[3] * gone * (gone - 1) // 2)
     end
     return sum
   end
