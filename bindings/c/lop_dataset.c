@@ -282,20 +282,20 @@ static int data_len(lua_State *L)
     return 1;
 }
 
-static void push_notes(lua_State *L, const lop_data *d)
+static void push_lines(lua_State *L, const lop_data *d, int64_t count, const char *(*line)(const lop_data *, int64_t))
 {
     lua_newtable(L);
-    for (int64_t i = 0; i < lop_data_notes(d); i++) {
-        lua_pushstring(L, lop_data_note(d, i));
+    for (int64_t i = 0; i < count; i++) {
+        lua_pushstring(L, line(d, i));
         lua_rawseti(L, -2, i + 1);
     }
 }
 
 /* Fields: classes; labelled; shape, (C, H, W) of an image; bytes, of all images as they are kept; notes, lines about
- * what was passed over when the set was opened. */
+ * what was passed over when the set was opened; files, paths that it is read from. */
 static int data_index(lua_State *L)
 {
-    static const char *const fields[] = {"classes", "labelled", "shape", "bytes", "notes", NULL};
+    static const char *const fields[] = {"classes", "labelled", "shape", "bytes", "notes", "files", NULL};
     const dataset *d = check_set(L);
     const char *name = luaL_checkstring(L, 2);
     int k = 0;
@@ -306,7 +306,8 @@ static int data_index(lua_State *L)
     case 1: lua_pushboolean(L, lop_data_labelled(d->from)); break;
     case 2: lopL_pushint64s(L, shape.dim, shape.ndim); break;
     case 3: lua_pushinteger(L, (lua_Integer)lop_data_bytes(d->from)); break;
-    case 4: push_notes(L, d->from); break;
+    case 4: push_lines(L, d->from, lop_data_notes(d->from), lop_data_note); break;
+    case 5: push_lines(L, d->from, lop_data_files(d->from), lop_data_file); break;
     default: lua_getfield(L, lua_upvalueindex(1), name);
     }
     return 1;

@@ -17,7 +17,7 @@ static void stop(lua_State *L, lua_Debug *ar)
     if (interrupted) lopL_interrupt(L);
 }
 
-/* The first Ctrl-C ends what runs in order: core asks at chunk borders, Lua at the next instruction. One more, before
+/* The first Ctrl-C (or SIGTERM) ends what runs in order: core asks at chunk borders, Lua at the next instruction. One more, before
  * that has happened, ends the program. */
 static void on_interrupt(int signal_number)
 {
@@ -34,6 +34,7 @@ static void watch_interrupts(void)
     struct sigaction action = {.sa_handler = on_interrupt};     /* no SA_RESTART: a read at the prompt returns */
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 static bool has_modules(lua_State *L, const char *folder)
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
     else if (interrupted) status = 130;
     else fprintf(stderr, "lop: %s\n", luaL_tolstring(L, -1, NULL));
     signal(SIGINT, SIG_DFL);            /* the state goes: no hook may be set in it any more */
+    signal(SIGTERM, SIG_DFL);
     lua_close(L);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
         fputs("lop: standard output: could not be written\n", stderr);

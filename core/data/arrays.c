@@ -74,5 +74,5 @@ lop_status lop_data_read_npz(const char *path, const lop_data_options *options, 
     st = take(&z, options, d, err);
     if (st != LOP_OK) lop_error_at(err, "%s", path);
     lop_npz_clear(&z);
-    return st;
+    return st == LOP_OK ? lop_lines_add(&d->files, path, err) : st;
 }

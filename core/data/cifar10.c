@@ -17,7 +17,7 @@ static lop_status read_batch(const char *path, lop_data *d, lop_error *err)
     const int64_t count = (int64_t)(f->size / RECORD);
     d->part[d->parts++] = (lop_data_part){f->bytes + 1, count, RECORD};
     d->size += count;
-    return LOP_OK;
+    return lop_lines_add(&d->files, path, err);
 }
 
 /* Batches 1 to 5; fewer are fine (a part of the set), one missing between others is not. */

@@ -55,6 +55,7 @@ void lop_data_free(lop_data *d)
     lop_tensor_clear(&d->tensor);
     lop_pictures_free(d->pictures);
     lop_lines_clear(&d->notes);
+    lop_lines_clear(&d->files);
     lop_free(d->block);
     lop_free(d->labels);
     lop_free(d);
@@ -73,6 +74,9 @@ bool lop_data_labelled(const lop_data *d) { return d->labels != NULL; }
 lop_shape lop_data_shape(const lop_data *d) { return d->image; }
 int64_t lop_data_notes(const lop_data *d) { return d->notes.count; }
 const char *lop_data_note(const lop_data *d, int64_t i) { return d->notes.line[i]; }
+
+int64_t lop_data_files(const lop_data *d) { return d->files.count; }
+const char *lop_data_file(const lop_data *d, int64_t i) { return d->files.line[i]; }
 
 /* ---- subsets ---- */
 

@@ -75,6 +75,8 @@ size_t lop_data_bytes(const lop_data *d);               /* of memory that all it
                                                          * they are read when asked for */
 int64_t lop_data_notes(const lop_data *d);              /* lines about what was passed over when it was opened */
 const char *lop_data_note(const lop_data *d, int64_t i);        /* borrowed until d is freed */
+int64_t lop_data_files(const lop_data *d);              /* that it was, or pictures are, read from; in a fixed order */
+const char *lop_data_file(const lop_data *d, int64_t i);        /* a path; borrowed until d is freed */
 lop_shape lop_data_shape(const lop_data *d);            /* of an image: (C, H, W) */
 /* x (count, C, H, W), float32: the images index[0..count), preprocessed; *x is overwritten, as by lop_tensor_init.
  * labels (count) may be NULL, and are -1 in a set without. ARG names an index that is not there, SHAPE a preprocessing

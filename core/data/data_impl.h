@@ -21,7 +21,7 @@ struct lop_data {
     uint8_t *block;
     lop_tensor tensor;
     lop_pictures *pictures;                     /* decoded when asked for; parts are none then */
-    lop_lines notes;
+    lop_lines notes, files;
 };
 
 /* Readers: fill an empty d, which the caller frees in any case. */

@@ -108,7 +108,7 @@ static bool find_idx(const char *folder, const char *prefix, const char *what, i
 }
 
 static lop_status read_idx(const char *folder, const char *const *prefixes, const char *what, int ndim, idx *x,
-                           lop_error *err)
+                           lop_lines *files, lop_error *err)
 {
     char path[PATH_SIZE], name[80];
     int k = 0;
@@ -118,6 +118,7 @@ static lop_status read_idx(const char *folder, const char *const *prefixes, cons
         return lop_data_missing(folder, name, err);
     }
     lop_status st = lop_file_open(path, &x->file, err);
+    if (st == LOP_OK) st = lop_lines_add(files, path, err);
     if (st != LOP_OK) return st;
     const bool gzip = x->file.size >= 2 && x->file.bytes[0] == 0x1f && x->file.bytes[1] == 0x8b;
     st = gzip ? read_gzip(x, ndim, err) : read_plain(x, ndim, err);
@@ -142,8 +143,8 @@ lop_status lop_data_read_mnist(const char *path, const lop_data_options *options
     bool test;
     idx images = {0}, labels = {0};
     lop_status st = lop_data_split(options->split, &test, err);
-    if (st == LOP_OK) st = read_idx(path, names[test], "images", 3, &images, err);
-    if (st == LOP_OK) st = read_idx(path, names[test], "labels", 1, &labels, err);
+    if (st == LOP_OK) st = read_idx(path, names[test], "images", 3, &images, &d->files, err);
+    if (st == LOP_OK) st = read_idx(path, names[test], "labels", 1, &labels, &d->files, err);
     if (st == LOP_OK) {
         const size_t step = (size_t)images.dim[1] * (size_t)images.dim[2];
         d->size = images.dim[0];

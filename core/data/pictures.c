@@ -135,7 +135,8 @@ static void find_labels(const char *folder, const char *asked, char path[PATH_SI
 
 static lop_status labels_of_file(const char *path, lop_data *d, lop_error *err)
 {
-    const lop_status st = lop_labels_read(path, &d->pictures->list, d->labels, err);
+    lop_status st = lop_labels_read(path, &d->pictures->list, d->labels, err);
+    if (st == LOP_OK) st = lop_lines_add(&d->files, path, err);
     if (st != LOP_OK) return st;
     const int64_t dropped = drop(d, -1);
     if (d->pictures->list.picture.count == 0) return lop_fail(err, LOP_E_FORMAT, "%s: names no picture", path);
@@ -294,6 +295,18 @@ static lop_status skip_broken(lop_data *d, lop_error *err)
     return st;
 }
 
+static lop_status list_files(lop_data *d, lop_error *err)
+{
+    char path[PATH_SIZE];
+    const lop_lines *pictures = &d->pictures->list.picture;
+    lop_status st = LOP_OK;
+    for (int64_t i = 0; st == LOP_OK && i < pictures->count; i++) {
+        snprintf(path, sizeof path, "%s%s", d->pictures->folder, pictures->line[i]);
+        st = lop_lines_add(&d->files, path, err);
+    }
+    return st;
+}
+
 lop_status lop_data_read_images(const char *path, const lop_data_options *options, lop_data *d, lop_error *err)
 {
     struct stat info;
@@ -306,6 +319,7 @@ lop_status lop_data_read_images(const char *path, const lop_data_options *option
     const bool file = stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
     st = file ? take_file(path, options, d, err) : take_folder(path, options, d, err);
     if (st == LOP_OK && skip) st = skip_broken(d, err);
+    if (st == LOP_OK) st = list_files(d, err);
     d->size = p->list.picture.count;
     d->image = (lop_shape){3, {p->channels, p->fit.height, p->fit.width}};
     d->type = LOP_U8;

@@ -42,7 +42,8 @@ end
 ---@return table report
 function lop.prune(net, opts)
   local recipe, out = recipe_for(opts)
-  return require("lop.job").run(recipe, out, net)
+  local job = require "lop.job"
+  return job.run(recipe, out, job.open(recipe, out, net))
 end
 
 --- What lop.prune would do.

@@ -23,7 +23,7 @@ end
 
 --- Opens what a recipe names.
 ---@param net lop.net?       in place of the recipe's model
----@return table              {net, preprocess, set, held, test, dropped}
+---@return table              {net, preprocess, whole, set, held, test, dropped}
 function job.open(recipe, out, net)
   net = (net or core.load(recipe.model)):clone()
   local changed = net:to_float32()
@@ -39,7 +39,7 @@ function job.open(recipe, out, net)
   evaluate.check_fit(net, recipe.model, whole, recipe.calibrate.data)
   local set, dropped = without_overlap(whole, test, recipe, out)
   local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
-  return {net = net, preprocess = how, set = part, held = held, test = test, dropped = dropped,
+  return {net = net, preprocess = how, whole = whole, set = part, held = held, test = test, dropped = dropped,
           bytes = whole.bytes + (test and test.bytes or 0)}
 end
 
@@ -57,14 +57,15 @@ function job.options(recipe, opened, limit, progress)
 end
 
 --- Prunes as the recipe says and evaluates.
----@param original lop.net?  in place of the recipe's model
+---@param opened table        from job.open
 ---@param limit integer?      bytes that may be used
+---@param journal table?      from lop.runs.journal: where what is finished is kept
 ---@return lop.net net
 ---@return table result       the fields of --json for prune and run, but model
-function job.run(recipe, out, original, limit)
-  local began, opened = core.system.seconds(), job.open(recipe, out, original)
-  local net, result = prune.run(opened.net, opened.set, opened.held, job.options(recipe, opened, limit,
-                                                                            out:progress()))
+function job.run(recipe, out, opened, limit, journal)
+  local began, opts = core.system.seconds(), job.options(recipe, opened, limit, out:progress())
+  opts.journal = journal
+  local net, result = prune.run(opened.net, opened.set, opened.held, opts)
   net:meta("lop.preprocess", opened.preprocess)
   if opened.test then
     result.accuracy_before = evaluate.run(opened.net, opened.test, out:progress()).top1

@@ -127,10 +127,12 @@ function output:progress()
     if what ~= current then current, began, shown = what, now, -math.huge end
     if self.quiet then return end
     local share = total > 0 and math.min(done / total, 1) or 1
+    local line = done >= total and ("%s: %s"):format(what, duration(now - began))
     if not self.columns then
-      if done >= total then self:note("%s: %s", what, duration(now - began)) end
-    elseif done >= total then
+      if line then self:note("%s", line) end
+    elseif line then
       self:clear()
+      to_log(self, line)
     elseif now - shown >= STEP then
       shown = now
       draw(self, what, share, done > 0 and (now - began) / share * (1 - share) or nil)

@@ -98,32 +98,47 @@ local function note_kept(base, unit, channels, kept)
   end
 end
 
--- Cuts all units to these widths.
+-- What one unit does to the net: refits its producer, cuts, rebuilds its consumers and refits the producer again.
+local function do_unit(base, net, unit, i, report, sides, refits, own)
+  if refits then refit(base, net, unit.producer, i, sides, own) end
+  if report.width_after >= unit.width then return nil end
+  local channels
+  report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
+  report.channels = zero_based(channels, unit.places)
+  if own.producer > 0 then
+    local better
+    report.rounds, better = producer.refit(base, net, unit, i, sides, own.producer, own)
+    report.error = better or report.error
+  end
+  return channels
+end
+
+-- Cuts all units to these widths. With a journal, what it holds is taken from there; the frontiers then make the moves
+-- that they made before, so that they stand on the same values.
 local function run(base, list, widths, set, held, opts)
-  local net, sides = base:clone(), {pair(base, set, opts.passes), pair(base, held, opts.passes)}
+  local journal = opts.journal
+  local finished = journal and journal.count or 0
+  local net = finished > 0 and journal:net() or base:clone()
+  local sides = {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
   opts = solve.options({own = {kept = {}}}, opts)
   for done, i in ipairs(sequence) do
-    local unit = list[i]
+    local unit, began = list[i], core.system.seconds()
     local own = solve.options(unit, opts)
-    local report = {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
+    local entry = done <= finished and journal:entry(done) or {}
+    local report = entry.report or {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
     if widths[i] < unit.width or (first < i and opts.refit) then
       stand_before(sides, base, net, unit.producer, opts.passes)
     end
-    if own.refit and own.reconstruct == "least-squares" and first < i and not solved[unit.producer] then
-      refit(base, net, unit.producer, i, sides, own)
+    if done > finished then
+      local refits = own.refit and own.reconstruct == "least-squares" and first < i and not solved[unit.producer]
+      entry = {report = report, channels = do_unit(base, net, unit, i, report, sides, refits, own)}
+      report.seconds = core.system.seconds() - began
+      if journal then journal:add(entry, net) end
     end
     if widths[i] < unit.width then
-      local channels
-      report.error, channels, report.lambda = cut(base, net, unit, i, widths[i], sides, own)
-      report.channels = zero_based(channels, unit.places)
-      if own.producer > 0 then
-        local better
-        report.rounds, better = producer.refit(base, net, unit, i, sides, own.producer, own)
-        report.error = better or report.error
-      end
       for _, c in ipairs(unit.consumers) do solved[c.name] = true end
-      note_kept(base, unit, channels, opts.kept)
+      note_kept(base, unit, entry.channels, opts.kept)
       first = math.min(first, i)
     end
     layers[i] = report
@@ -141,6 +156,21 @@ local function drop_dead(base)
   return before, places
 end
 
+-- The widths, or those of the journal. By name there: a unit may have no loss.
+local function find_widths(original, base, list, set, held, opts)
+  if not opts.journal then return widths_of.find(original, base, list, set, held, opts) end
+  local plan = opts.journal:plan(function()
+    local found, loss, goal = widths_of.find(original, base, list, set, held, opts)
+    local p = {widths = {}, losses = {}, goal = goal, passes = opts.passes.count}
+    for i, unit in ipairs(list) do p.widths[unit.name], p.losses[unit.name] = found[i], loss[i] end
+    return p
+  end)
+  local widths, losses = {}, {}
+  for i, unit in ipairs(list) do widths[i], losses[i] = plan.widths[unit.name], plan.losses[unit.name] end
+  opts.passes.count = plan.passes
+  return widths, losses, plan.goal
+end
+
 -- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
 local function prepare(original, set, held, opts)
   local base = original:clone()
@@ -155,7 +185,7 @@ local function prepare(original, set, held, opts)
   order.of(list, opts.order)            -- a wrong name is told before the work
   local needed = memory.bytes(base, list, #set + #held, opts.data_bytes or 0)
   memory.check(needed, opts.memory or math.huge)
-  local widths, losses, goal = widths_of.find(original, base, list, set, held, opts)
+  local widths, losses, goal = find_widths(original, base, list, set, held, opts)
   return {base = base, list = list, widths = widths, losses = losses, goal = goal, needed = needed,
           before = before}
 end

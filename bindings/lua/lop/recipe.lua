@@ -115,27 +115,32 @@ local function evaluate(path, text, env, trust)
   return trust and value or confined(value, path, {})
 end
 
--- A path that is not there is looked for beside the recipe.
-local function beside(folder, path)
-  if core.system.kind(path) or path:sub(1, 1) == "/" or not core.system.kind(folder .. path) then return path end
-  return folder .. path
+-- A path that is not there is looked for beside the recipe; before all, where an earlier run was begun.
+local function find(folder, where, path)
+  if path:sub(1, 1) == "/" then return path end
+  local places = {path, folder .. path}
+  if where then table.insert(places, 1, where .. path) end
+  if where and folder:sub(1, 1) ~= "/" then places[#places + 1] = where .. folder .. path end
+  for _, place in ipairs(places) do
+    if core.system.kind(place) then return place end
+  end
+  return path
 end
 
-local function beside_spec(folder, spec)
+local function find_spec(folder, where, spec)
   local kind, path, rest = spec:match("^(%w+):([^?]*)(.*)$")
-  return kind and kind .. ":" .. beside(folder, path) .. rest or spec
+  return kind and kind .. ":" .. find(folder, where, path) .. rest or spec
 end
 
---- The recipe at a path, checked, with its text and where its files are.
----@param path string         a .lua file, a folder with recipe.lua, or the name of one that comes with lop
+--- The recipe that a text is, checked, with where its files are.
+---@param text string
+---@param path string         of the recipe: its files may stand beside it
 ---@param settings {key: string, value: string}[]
 ---@param trust boolean?
+---@param where string?       the folder in which an earlier run was begun
 ---@return table resolved
----@return string text
----@return string path
-function recipe.load(path, settings, trust)
-  path = file_of(path)
-  local text, given = core.system.read_file(path), {}
+function recipe.read(text, path, settings, trust, where)
+  local given = {}
   for _, s in ipairs(settings) do given[s.key] = s.value end
   local env, asked = environment(given, trust)
   local value = copy(evaluate(path, text, env, trust))
@@ -153,11 +158,25 @@ function recipe.load(path, settings, trust)
     error(result, 0)
   end
   local folder = path:match("^(.*/)[^/]*$") or ""
-  result.model = beside(folder, result.model)
+  where = where and where:gsub("/+$", "") .. "/"
+  result.model = find(folder, where, result.model)
   for _, key in ipairs {"calibrate", "evaluate"} do
-    if result[key] then result[key].data = beside_spec(folder, result[key].data) end
+    if result[key] then result[key].data = find_spec(folder, where, result[key].data) end
   end
-  return result, text, path
+  return result
+end
+
+--- The recipe at a path.
+---@param path string         a .lua file, a folder with recipe.lua, or the name of one that comes with lop
+---@param settings {key: string, value: string}[]
+---@param trust boolean?
+---@return table resolved
+---@return string text
+---@return string path
+function recipe.load(path, settings, trust)
+  path = file_of(path)
+  local text = core.system.read_file(path)
+  return recipe.read(text, path, settings, trust), text, path
 end
 
 return recipe

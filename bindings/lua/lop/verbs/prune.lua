@@ -12,7 +12,8 @@ return {
   positional = {"MODEL"},
   options = options,
   run = function(opts, args, out)
-    local net, result = job.run(flags.recipe("prune", opts, args[1]), out, nil, opts.memory)
+    local recipe = flags.recipe("prune", opts, args[1])
+    local net, result = job.run(recipe, out, job.open(recipe, out), opts.memory)
     result.model = opts.output or "pruned.onnx"
     net:save(result.model)
     job.show(result, out)

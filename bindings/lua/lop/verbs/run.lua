@@ -1,59 +1,57 @@
 -- bindings/lua/lop/verbs/run.lua - lop run: a recipe carried out, its result and record in a folder.
 
+local carry = require "lop.runs.carry"
 local core = require "lop.core"
+local folders = require "lop.runs.folder"
 local job = require "lop.job"
-local json = require "lop.json"
-local recipes = require "lop.recipe"
+local record = require "lop.runs.record"
 
-local function hash(path)
-  return core.system.sha256_file(path)
+local text = [[
+RECIPE is a .lua file, a folder with recipe.lua, or the folder of an earlier run, which is done again. DIR holds in
+the end model.onnx, run.json (what went in, what was chosen, what came out), recipe.lua, log.txt, and journal/, from
+which --resume goes on when a run was interrupted. Without -o, DIR is NAME.run here.]]
+
+-- Which folder, and whether its run goes on.
+local function place(path, request, opts)
+  local state = core.system.kind(path) == "folder" and folders.state(path) or "free"
+  local earlier = state == "begun" or state == "done"
+  local own = opts.resume and earlier and not opts.output
+  return own and path:gsub("(.)/+$", "%1") or opts.output or folders.default(path, request.again)
 end
 
--- Values as a record can hold them: a function stands in the recipe's text.
-local function plain(value)
-  if type(value) == "function" then return "(a function)" end
-  if type(value) ~= "table" then return value end
-  local copy = {}
-  for key, v in pairs(value) do copy[key] = plain(v) end
-  return copy
+-- The result of a run that has ended already.
+local function ended(folder, out, clean)
+  out:note("%s: has ended already", folder)
+  if clean then folders.clean(folder) end
+  return (record.of(folder)).result
 end
 
--- The record: what went in, what was chosen, what came out; nothing that differs between two equal runs but times,
--- machine and memory.
-local function record(recipe, text, path, result, folder)
-  local version = core.version()
-  return {
-    version = version.version, cpu_path = version.cpu_path, blas = version.blas, threads = core.threads(),
-    recipe = {path = path, text = text, values = plain(recipe)}, seed = recipe.seed,
-    inputs = {model = hash(recipe.model)}, outputs = {["model.onnx"] = hash(folder .. "/model.onnx")}, result = result,
-  }
-end
-
-local function default_folder(path)
-  return (path:gsub("/recipe%.lua$", ""):match("([^/]+)$"):gsub("%.lua$", "")) .. ".run"
+local function result_of(request, folder, opts, out)
+  if not opts.resume then return carry.out(request, folder, out, opts) end
+  local state = folders.state(folder)
+  if state == "done" then return ended(folder, out, opts.clean) end
+  if state ~= "begun" then core.fail("notfound", folder .. ": no run was begun there: leave out --resume") end
+  return carry.out(request, folder, out, opts)
 end
 
 return {
   summary = "carry out a recipe; the result and its record go into a folder",
   usage = "run RECIPE [KEY=VALUE ...] [-o DIR]",
+  text = text,
   positional = {"RECIPE"},
   settings = true,
-  options = {"output", "trust", "memory"},
+  options = {
+    "output", "trust", "memory",
+    {name = "resume", type = "flag", help = "go on with a run that was interrupted"},
+    {name = "force", type = "flag", help = "replace the run that is in DIR"},
+    {name = "clean", type = "flag", help = "remove journal/ when the run has ended"},
+  },
   run = function(opts, args, out)
-    local recipe, text, path = recipes.load(args[1], args.settings, opts.trust)
-    local folder = opts.output or default_folder(path)
-    core.system.make_folder(folder)
-    out.log = assert(io.open(folder .. "/log.txt", "w"))
-    local net, result = job.run(recipe, out, nil, opts.memory)
-    result.model = folder .. "/model.onnx"
-    net:save(result.model)
-    core.system.write_file(folder .. "/recipe.lua", text)
-    local written = json.encode(record(recipe, text, path, result, folder), {pretty = true})
-    core.system.write_file(folder .. "/run.json", written .. "\n")
+    if opts.resume and opts.force then core.fail("usage", "run: --resume and --force: one of them expected") end
+    local request = carry.request(args[1], args.settings, opts.trust)
+    local result = result_of(request, place(args[1], request, opts), opts, out)
     job.show(result, out)
     out:document(result)
-    out.log:close()
-    out.log = nil
     return 0
   end,
 }
