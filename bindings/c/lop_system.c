@@ -122,6 +122,17 @@ static int write_file(lua_State *L)
     return 0;
 }
 
+/* Raises where write_file could not write: told before the work, not after it. Leaves nothing there.
+ * ---@param path string */
+static int check_place(lua_State *L)
+{
+    lop_error err;
+    lop_writer *w = NULL;
+    lopL_check(L, lop_writer_open(luaL_checkstring(L, 1), &w, &err), &err);
+    lop_writer_abandon(w);
+    return 0;
+}
+
 static int file_gc(lua_State *L)
 {
     lop_file_close(lua_touserdata(L, 1));
@@ -225,7 +236,7 @@ static int cores(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"kind", kind}, {"make_folder", make_folder}, {"list_folder", list_folder}, {"real_path", real_path},
-    {"write_file", write_file}, {"read_file", read_file}, {"remove_file", remove_file}, {"sha256", sha256},
+    {"write_file", write_file}, {"check_place", check_place}, {"read_file", read_file}, {"remove_file", remove_file}, {"sha256", sha256},
     {"sha256_file", sha256_file}, {"terminal", terminal}, {"seconds", seconds}, {"peak_rss", peak_rss},
     {"free_memory", free_memory}, {"cores", cores}, {NULL, NULL}};
 

@@ -187,7 +187,7 @@ static int transpose(lua_State *L)
     s.dim[a] = t->shape.dim[b];
     s.dim[b] = t->shape.dim[a];
     lop_tensor *y = lopL_zeros(L, t->type, &s);
-    int64_t stride[LOP_MAX_DIMS], at[LOP_MAX_DIMS] = {0}, step = 1;
+    int64_t stride[LOP_MAX_DIMS] = {0}, at[LOP_MAX_DIMS] = {0}, step = 1;
     for (int d = t->shape.ndim - 1; d >= 0; d--) {
         stride[d] = step;
         step *= t->shape.dim[d];

@@ -58,11 +58,12 @@ static void combine(operation op, const lop_tensor *a, const lop_tensor *b, int6
     const lop_shape *s = &y->shape;
     int64_t at[LOP_MAX_DIMS] = {0}, i = 0, j = 0;
     const int64_t n = lop_tensor_size(y);
-    float *y32 = y->type == LOP_F32 ? y->data : NULL;
-    double *y64 = y->type == LOP_F64 ? y->data : NULL;
+    float *y32 = y->data;               /* one of the two, as the type says */
+    double *y64 = y->data;
+    const bool single = y->type == LOP_F32;
     for (int64_t k = 0; k < n; k++) {
         const double v = apply(op, element(a, i), element(b, j));
-        if (y32) y32[k] = (float)v;
+        if (single) y32[k] = (float)v;
         else y64[k] = v;
         for (int d = s->ndim - 1; d >= 0; d--) {
             i += step[0][d];
@@ -88,7 +89,7 @@ static int binary(lua_State *L, operation op)
 {
     double na, nb;
     lop_tensor sa, sb;
-    int64_t step[2][LOP_MAX_DIMS];
+    int64_t step[2][LOP_MAX_DIMS] = {{0}};
     const lop_tensor *a = operand(L, 1, "left", &na, &sa), *b = operand(L, 2, "right", &nb, &sb);
     const lop_dtype type = a == &sa ? result_type(b, b) : b == &sb ? result_type(a, a) : result_type(a, b);
     const lop_shape s = broadcast(L, a, b, step);

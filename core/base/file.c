@@ -51,9 +51,19 @@ static void writer_free(lop_writer *w)
     lop_free(w);
 }
 
+/* A rename puts a file in the place of whatever has the name: a device must not go that way, nor a link to one. */
+static lop_status check_place(const char *path, lop_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode)) return LOP_OK;
+    return lop_fail(err, LOP_E_IO, S_ISDIR(info.st_mode) ? "%s: is a directory" : "%s: is no regular file", path);
+}
+
 lop_status lop_writer_open(const char *path, lop_writer **out, lop_error *err)
 {
     *out = NULL;
+    const lop_status place = check_place(path, err);
+    if (place != LOP_OK) return place;
     const size_t room = strlen(path) + 32;
     lop_writer *w = lop_array(1, sizeof *w, err);
     if (!w) return LOP_E_MEMORY;

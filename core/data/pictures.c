@@ -86,7 +86,7 @@ static lop_status read_mode(const lop_data_options *o, lop_fit *fit, lop_error *
 static lop_status read_options(const lop_data_options *o, lop_pictures *p, bool *skip, lop_error *err)
 {
     static const char *const channels[] = {"3", "1", NULL}, *const broken[] = {"stop", "skip", NULL};
-    int grey, skips;
+    int grey = 0, skips = 0;
     lop_status st = word("channels", o->channels, channels, &grey, err);
     if (st == LOP_OK) st = word("broken", o->broken, broken, &skips, err);
     if (st == LOP_OK) st = read_size(o, &p->fit, err);

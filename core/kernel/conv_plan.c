@@ -185,7 +185,7 @@ static int64_t tap_cost(int64_t filters, int64_t vectors)
 
 static lop_split split(int64_t items, int64_t most_each)
 {
-    const int64_t parts = ceil_div(items, most_each);
+    const int64_t parts = most(1, ceil_div(items, most_each));
     return (lop_split){parts, items / parts, items % parts};
 }
 

@@ -34,7 +34,7 @@ static inline vector4 either(mask4 first, vector4 a, vector4 b)
 
 static inline vector4 pack(vector4 v, uint64_t order)
 {
-    vector4 to;
+    vector4 to = v;
     for (int l = 0; l < 4; l++) to[l] = v[order >> 8 * l & 3];
     return to;
 }

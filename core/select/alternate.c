@@ -116,8 +116,10 @@ static lop_status drop_dead(lop_alternation *a, lop_error *err)
 
 static lop_status allocate(lop_alternation *a, lop_error *err)
 {
-    lop_status st = lop_consumers_new(&a->in, &a->consumer, err);
+    lop_consumer *consumer = NULL;
+    const lop_status st = lop_consumers_new(&a->in, &consumer, err);
     if (st != LOP_OK) return st;
+    a->consumer = consumer;
     a->size = (size_t)a->c;
     for (int64_t k = 0; k < a->in.consumers; k++) a->size += (size_t)(a->c * a->consumer[k].q->taps * a->consumer[k].q->n);
     a->listed = lop_array(a->c, sizeof *a->listed, err);
@@ -249,10 +251,9 @@ lop_status lop_alternation_step(lop_alternation *a, double lambda, lop_error *er
 {
     if (!(lambda >= 0.0 && isfinite(lambda))) return lop_fail(err, LOP_E_ARG, "lambda = %g: 0 or more expected", lambda);
     lop_status st = LOP_OK;
-    int64_t before = a->active + 1;
     a->lambda = lambda;
     for (bool moved = true; st == LOP_OK && moved && a->free > 0;) {    /* each round but the last drops a channel */
-        before = a->active;
+        const int64_t before = a->active;
         st = lop_progress_step(a->in.progress, "lasso-alternating", a->c - a->active, a->c, err);
         if (st == LOP_OK) st = find_beta(a, lambda, err);
         if (st == LOP_OK) st = find_weights(a, err);

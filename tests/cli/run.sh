@@ -34,6 +34,7 @@ furnish() {
     ln -s "$root/recipes/data/digits" digits
     cp "$here"/files/* .
     mkdir folder
+    mkfifo pipe
     : >empty.onnx
     echo 'this is no model' >text.onnx
     head -c 1000 digits.onnx >cut.onnx

@@ -206,6 +206,7 @@ static void change(mutation *m)
 {
     const place *p = &m->list[below(m, m->n)];
     const ProtobufCFieldDescriptor *f = p->field;
+    FUZZ_EXPECT(f, "a place of nothing");
     if (f->label == PROTOBUF_C_LABEL_REPEATED) {
         change_list(m, p);
         return;
@@ -255,7 +256,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t most, unsigne
     mutation m = {.seed = seed};
     Onnx__ModelProto *model = below(&m, 8) > 0 ? onnx__model_proto__unpack(NULL, size, bytes) : NULL;
     if (!model) return LLVMFuzzerMutate(bytes, size, most);
-    m.list = malloc(PLACES * sizeof *m.list);
+    m.list = calloc(PLACES, sizeof *m.list);
     FUZZ_EXPECT(m.list, "no memory");
     for (int64_t i = 1 + below(&m, 4); i > 0; i--) {
         m.n = 0;

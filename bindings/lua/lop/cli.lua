@@ -115,6 +115,9 @@ local function run_verb(name, argv, out)
   local spec = setmetatable({options = options.complete(verb.options)}, {__index = verb})
   local opts, operands = args.parse(name, spec, argv)
   if opts.threads then core.threads(opts.threads) end
+  if opts.scratch and core.system.kind(opts.scratch) ~= "folder" then
+    core.fail("notfound", opts.scratch .. ": no such folder (--scratch)")
+  end
   core.version()                        -- a wrong LOP_CPU is the command line's fault, whatever the verb
   return verb.run(opts, operands, out)
 end

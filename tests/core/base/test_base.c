@@ -1,5 +1,6 @@
 /* tests/core/base/test_base.c - sizes, random numbers against published vectors, the team, SHA-256, files. */
 #include "support/t.h"
+#include <sys/stat.h>
 
 T_TEST(sizes_are_checked)
 {
@@ -135,6 +136,24 @@ T_TEST(files_appear_whole_or_not_at_all)
     lop_file_close(&file);
     unlink(path);
     t_fails(lop_writer_open("/no/such/folder/x", &w, &err), LOP_E_IO, err, "folder");
+    t_fails(lop_writer_open("/", &w, &err), LOP_E_IO, err, "is a directory");
+}
+
+T_TEST(only_files_are_replaced)
+{
+    char path[4096], link[4096];
+    lop_error err;
+    lop_writer *w;
+    struct stat info;
+    t_temporary("pipe", path);
+    t_temporary("link", link);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(symlink(path, link), 0);
+    t_fails(lop_writer_open(path, &w, &err), LOP_E_IO, err, "is no regular file");
+    t_fails(lop_file_write(link, "abc", 3, &err), LOP_E_IO, err, "is no regular file");
+    assert_true(stat(link, &info) == 0 && S_ISFIFO(info.st_mode));
+    unlink(link);
+    unlink(path);
 }
 
 static int refuse(void *context, const char *what, int64_t done, int64_t total)
@@ -153,4 +172,5 @@ T_TEST(progress_can_stop_a_call)
 }
 T_MAIN(T(sizes_are_checked), T(allocation_refuses_what_cannot_be), T(messages_stay_one_line_of_whole_characters),
        T(random_numbers_are_philox), T(random_numbers_fill_their_range), T(each_chunk_runs_once),
-       T(sha256_known_answers), T(files_appear_whole_or_not_at_all), T(progress_can_stop_a_call))
+       T(sha256_known_answers), T(files_appear_whole_or_not_at_all), T(only_files_are_replaced),
+       T(progress_can_stop_a_call))

@@ -38,7 +38,7 @@ end
 
 --- The options of a verb that prunes without a recipe.
 function flags.options()
-  local list = {"data", "preprocess", "images", "positions", "seed", "memory"}
+  local list = {"data", "preprocess", "images", "positions", "seed", "memory", "scratch"}
   for _, name in ipairs(budgets) do
     local spec = schema.keys.budget.keys[name]
     list[#list + 1] = {name = name, type = "number", value = name == "speedup" and "X" or "F", hidden = not spec,

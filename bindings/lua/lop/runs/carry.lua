@@ -66,14 +66,25 @@ local function finish(head, net, result, folder, kept, opts)
   if opts.clean then folders.clean(folder) end
 end
 
--- Whatever happens from here on, what is finished is kept.
+-- Takes away a run that came to nothing, and its folder where the run made it.
+local function undo(folder, made)
+  folders.clear(folder)
+  if made then core.system.remove_file(folder) end
+end
+
+-- Whatever happens from here on, what is finished is kept; a run that was refused before its plan stood has nothing to
+-- keep, and is no obstacle to the next one.
 local function carried(request, folder, opened, out, opts)
+  local made = not core.system.kind(folder)
   local head, kept = begin(request, folder, opened, out, opts)
   local ok, net, result = pcall(job.run, request.recipe, out, opened, opts.memory, kept)
   if not ok and type(net) == "table" and net.code == "interrupted" then
     core.fail("interrupted", ("interrupted: lop run %s --resume goes on"):format(folder))
   end
-  if not ok then error(net, 0) end
+  if not ok then
+    if not opts.resume and not core.system.kind(folder .. "/journal/plan.json") then undo(folder, made) end
+    error(net, 0)
+  end
   finish(head, net, result, folder, kept, opts)
   return result
 end

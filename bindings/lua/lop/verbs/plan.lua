@@ -15,7 +15,7 @@ options[#options + 1] = "trust"
 local function check_alone(opts)
   for _, option in ipairs(options) do
     local name = type(option) == "table" and option.name or option
-    local shared = name == "memory" or name == "trust" or name == "seed"
+    local shared = name == "memory" or name == "scratch" or name == "trust" or name == "seed"
     if not shared and opts[name:gsub("-", "_")] ~= nil then
       core.fail("usage", ("plan: --%s goes with a model; with a recipe: KEY=VALUE (lop help recipe)"):format(name))
     end

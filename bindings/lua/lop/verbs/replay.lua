@@ -40,7 +40,7 @@ return {
   usage = "replay DIR [-o DIR]",
   text = "With -o the new run is kept. The same version, CPU path (LOP_CPU) and BLAS core give the same bytes.",
   positional = {"DIR"},
-  options = {"output", "trust", "memory"},
+  options = {"output", "trust", "memory", "scratch"},
   run = function(opts, args, out)
     local was, folder = record.of(args[1])
     check_outputs(was, folder)

@@ -41,7 +41,7 @@ return {
   positional = {"RECIPE"},
   settings = true,
   options = {
-    "output", "trust", "memory",
+    "output", "trust", "memory", "scratch",
     {name = "resume", type = "flag", help = "go on with a run that was interrupted"},
     {name = "force", type = "flag", help = "replace the run that is in DIR"},
     {name = "clean", type = "flag", help = "remove journal/ when the run has ended"},
