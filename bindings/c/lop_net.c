@@ -79,12 +79,16 @@ static int net_load_bytes(lua_State *L)
     return 1;
 }
 
-/* ---@param path string      the file appears whole or not at all */
+/* ---@param path string      the file appears whole or not at all
+ * ---@param opts {external: boolean?}?    external: large weights in PATH.data (past 2 GiB without being asked) */
 static int net_save(lua_State *L)
 {
+    static const char *const keys[] = {"external", NULL};
     const lop_graph *g = lopL_checknet(L, 1);
+    const char *path = luaL_checkstring(L, 2);
     lop_error err;
-    lopL_check(L, lop_onnx_save(g, luaL_checkstring(L, 2), &err), &err);
+    lopL_checkoptions(L, 3, keys);
+    lopL_check(L, lop_onnx_save(g, path, lopL_optboolean(L, 3, "external", false), &err), &err);
     return 0;
 }
 

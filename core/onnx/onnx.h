@@ -23,10 +23,15 @@ lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder,
  * error g can only be freed. */
 lop_status lop_onnx_take_branches(lop_graph *g, const char *folder, int *count, lop_error *err);
 
-/* Writes g: the file appears whole or not at all. All tensors go into it, as raw data. Equal graphs give equal bytes.
- * Limited to 2 GiB by protobuf: UNSUPPORTED. Messages begin with path. */
-lop_status lop_onnx_save(const lop_graph *g, const char *path, lop_error *err);
-lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *size, lop_error *err);  /* lop_free */
+/* Writes g; equal graphs give equal bytes. All tensors go into the file as raw data, unless `external`, or unless that
+ * would make more than the 2 GiB that protobuf allows: then initializers of 1024 bytes and more go into PATH.data, in
+ * the order of the values, at multiples of 64 bytes (from 1 MiB on: of 4096). No such initializer: no such file.
+ * PATH appears whole or not at all. Of the two files both are complete before either takes its place, the data first:
+ * only a failure between the two renames leaves the new data beside an older model. Messages begin with the path.
+ * UNSUPPORTED: what stays in the model is past 2 GiB. */
+lop_status lop_onnx_save(const lop_graph *g, const char *path, bool external, lop_error *err);
+/* As bytes, without external data. UNSUPPORTED: past 2 GiB. bytes: lop_free. */
+lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *size, lop_error *err);
 
 /* The tensor of a file that holds one TensorProto, as ONNX's test vectors do. Messages begin with path; FORMAT and
  * UNSUPPORTED as for an initializer, external data refused. out is empty on error, else the caller's to clear. */

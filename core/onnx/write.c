@@ -1,10 +1,17 @@
 /* core/onnx/write.c - graph to ModelProto. Messages point into the graph: no weight is copied on its way to disk. */
 #include "onnx/onnx_impl.h"
+#include <stdio.h>
 #include <string.h>
 
 /* What the messages are made of, freed together when all is written. */
 typedef struct block { struct block *next; void *memory; ProtobufCMessage *message; } block;
-typedef struct { const lop_graph *g; block *owned; lop_error *err; } writer;
+typedef struct {
+    const lop_graph *g;
+    block *owned;
+    const char *location;       /* of large initializers, a file's name; borrowed; NULL: in the model */
+    size_t end;                 /* of what lies there so far */
+    lop_error *err;
+} writer;
 
 static block *own(writer *w)
 {
@@ -53,7 +60,7 @@ static void free_owned(writer *w)
 
 static char *unless_empty(char *s) { return s && s[0] ? s : NULL; }
 
-/* ---- tensors and values ---- */
+/* ---- tensors ---- */
 
 static lop_status put_tensor(writer *w, const lop_tensor *t, char *name, Onnx__TensorProto *m)
 {
@@ -68,6 +75,57 @@ static lop_status put_tensor(writer *w, const lop_tensor *t, char *name, Onnx__T
     m->raw_data = (ProtobufCBinaryData){lop_tensor_bytes(t), t->data};
     return LOP_OK;
 }
+
+/* ---- initializers in a file of their own ---- */
+
+enum { EXTERNAL_LEAST = 1024, EXTERNAL_ALIGN = 64, EXTERNAL_LARGE = 1 << 20, EXTERNAL_PAGE = 4096 };
+
+static bool is_external(const lop_tensor *t) { return t->data && lop_tensor_bytes(t) >= EXTERNAL_LEAST; }
+
+/* Where t goes behind `end`: a large one on a page of its own, so that a reader can map it. False past SIZE_MAX. */
+static bool place(size_t end, const lop_tensor *t, size_t *start, size_t *next)
+{
+    const size_t bytes = lop_tensor_bytes(t), align = bytes >= EXTERNAL_LARGE ? EXTERNAL_PAGE : EXTERNAL_ALIGN;
+    const size_t gap = (align - end % align) % align;
+    return lop_add_size(start, end, (int64_t)gap) && lop_add_size(next, *start, (int64_t)bytes);
+}
+
+static lop_status put_entry(writer *w, const char *key, const char *value, Onnx__StringStringEntryProto *m)
+{
+    m->key = take(w, strlen(key) + 1, 1);
+    m->value = take(w, strlen(value) + 1, 1);
+    if (!m->key || !m->value) return LOP_E_MEMORY;
+    memcpy(m->key, key, strlen(key));
+    memcpy(m->value, value, strlen(value));
+    return LOP_OK;
+}
+
+static lop_status put_external(writer *w, const lop_tensor *t, char *name, Onnx__TensorProto *m)
+{
+    static const char *const keys[] = {"location", "offset", "length"};
+    char offset[24], length[24];
+    size_t start;
+    lop_status st = put_tensor(w, t, name, m);
+    if (st != LOP_OK) return st;
+    if (!place(w->end, t, &start, &w->end)) return lop_fail(w->err, LOP_E_UNSUPPORTED, "the weights are too large");
+    snprintf(offset, sizeof offset, "%zu", start);
+    snprintf(length, sizeof length, "%zu", lop_tensor_bytes(t));
+    const char *const values[] = {w->location, offset, length};
+    Onnx__StringStringEntryProto *entry = take_messages(w, 3, &onnx__string_string_entry_proto__descriptor);
+    m->external_data = take(w, 3, sizeof *m->external_data);
+    if (!entry || !m->external_data) return LOP_E_MEMORY;
+    m->has_raw_data = 0;
+    m->has_data_location = 1;
+    m->data_location = 1;
+    m->n_external_data = 3;
+    for (int k = 0; st == LOP_OK && k < 3; k++) {
+        m->external_data[k] = &entry[k];
+        st = put_entry(w, keys[k], values[k], &entry[k]);
+    }
+    return st;
+}
+
+/* ---- values ---- */
 
 static lop_status put_shape(writer *w, const lop_shape *shape, char *const *param, Onnx__TensorShapeProto *m)
 {
@@ -170,7 +228,9 @@ static lop_status put_initializers(writer *w, Onnx__GraphProto *m)
         const lop_value *value = w->g->value[v];
         if (!value->constant.data) continue;
         m->initializer[m->n_initializer] = &t[m->n_initializer];
-        st = put_tensor(w, &value->constant, value->name, &t[m->n_initializer++]);
+        Onnx__TensorProto *to = &t[m->n_initializer++];
+        st = w->location && is_external(&value->constant) ? put_external(w, &value->constant, value->name, to)
+                                                          : put_tensor(w, &value->constant, value->name, to);
     }
     return st;
 }
@@ -309,11 +369,14 @@ static lop_status put_model(writer *w, Onnx__ModelProto *m)
     if (st == LOP_OK) st = put_infos(w, g->output, (size_t)g->noutput, &m->graph->n_output, &m->graph->output);
     if (st == LOP_OK) st = put_value_infos(w, m->graph);
     if (st == LOP_OK) st = put_initializers(w, m->graph);
-    if (st == LOP_OK) st = put_nodes(w, m->graph);
-    if (st != LOP_OK) return st;
-    if (protobuf_c_message_get_packed_size(&m->base) > INT32_MAX)
-        return lop_fail(w->err, LOP_E_UNSUPPORTED, "the model is larger than 2 GiB, more than an ONNX file can hold");
-    return LOP_OK;
+    return st == LOP_OK ? put_nodes(w, m->graph) : st;
+}
+
+static bool fits(const Onnx__ModelProto *m) { return protobuf_c_message_get_packed_size(&m->base) <= INT32_MAX; }
+
+static lop_status too_large(lop_error *err)
+{
+    return lop_fail(err, LOP_E_UNSUPPORTED, "the model is larger than 2 GiB, more than an ONNX file can hold");
 }
 
 lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *size, lop_error *err)
@@ -323,6 +386,7 @@ lop_status lop_onnx_write_bytes(const lop_graph *g, uint8_t **bytes, size_t *siz
     *bytes = NULL;
     *size = 0;
     lop_status st = put_model(&w, &m);
+    if (st == LOP_OK && !fits(&m)) st = too_large(err);
     if (st == LOP_OK) st = lop_onnx_pack(&m.base, bytes, size, err);
     free_owned(&w);
     return st;
@@ -358,28 +422,83 @@ static void append(ProtobufCBuffer *buffer, size_t n, const uint8_t *bytes)
     }
 }
 
-static lop_status stream_to(const Onnx__ModelProto *m, const char *path, lop_error *err)
+static lop_status stream_to(const Onnx__ModelProto *m, lop_writer *file, lop_error *err)
 {
-    stream s = {.base = {append}, .err = err, .gathered = lop_array(GATHER, 1, err)};
+    stream s = {.base = {append}, .file = file, .err = err, .gathered = lop_array(GATHER, 1, err)};
     if (!s.gathered) return LOP_E_MEMORY;
-    s.st = lop_writer_open(path, &s.file, err);
-    if (s.st == LOP_OK) {
-        protobuf_c_message_pack_to_buffer(&m->base, &s.base);
-        flush(&s);
-        if (s.st == LOP_OK) s.st = lop_writer_commit(s.file, err);
-        else lop_writer_abandon(s.file);
-    }
+    protobuf_c_message_pack_to_buffer(&m->base, &s.base);
+    flush(&s);
     lop_free(s.gathered);
     return s.st;
 }
 
-lop_status lop_onnx_save(const lop_graph *g, const char *path, lop_error *err)
+/* ---- files ---- */
+
+/* The same walk as that of put_initializers, so that everything lies where the model says. */
+static lop_status write_data(const lop_graph *g, lop_writer *file, lop_error *err)
 {
-    writer w = {.g = g, .err = err};
+    static const uint8_t zeros[EXTERNAL_PAGE];
+    size_t end = 0;
+    lop_status st = LOP_OK;
+    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) {
+        const lop_tensor *t = &g->value[v]->constant;
+        size_t start, next;
+        if (!is_external(t) || !place(end, t, &start, &next)) continue;     /* place: put_external has asked */
+        st = lop_writer_write(file, zeros, start - end, err);
+        if (st == LOP_OK) st = lop_writer_write(file, t->data, next - start, err);
+        end = next;
+    }
+    return st;
+}
+
+/* Both are written before either takes its place: what fails until then leaves what was there before. */
+static lop_status write_files(const writer *w, const Onnx__ModelProto *m, const char *path, const char *data,
+                              lop_error *err)
+{
+    lop_writer *model = NULL, *weights = NULL;
+    lop_status st = lop_writer_open(path, &model, err);
+    if (st == LOP_OK && w->end > 0) st = lop_writer_open(data, &weights, err);
+    if (st == LOP_OK && weights) st = write_data(w->g, weights, err);
+    if (st == LOP_OK) st = stream_to(m, model, err);
+    if (st == LOP_OK && weights) {
+        st = lop_writer_commit(weights, err);
+        weights = NULL;
+    }
+    if (st == LOP_OK) return lop_writer_commit(model, err);
+    lop_writer_abandon(weights);
+    lop_writer_abandon(model);
+    return st;
+}
+
+/* *small: the model's file can hold what is not external; where it can't, nothing is written. */
+static lop_status save(const lop_graph *g, const char *path, const char *data, bool external, bool *small,
+                       lop_error *err)
+{
+    const char *slash = strrchr(data, '/'), *name = slash ? slash + 1 : data;
+    writer w = {.g = g, .location = external ? name : NULL, .err = err};
     Onnx__ModelProto m = ONNX__MODEL_PROTO__INIT;
     lop_status st = put_model(&w, &m);
+    *small = st == LOP_OK && fits(&m);
     if (st != LOP_OK) lop_error_at(err, "%s", path);
-    else st = stream_to(&m, path, err);             /* names the path itself */
+    else if (*small) st = write_files(&w, &m, path, data, err);             /* names the path itself */
     free_owned(&w);
+    return st;
+}
+
+lop_status lop_onnx_save(const lop_graph *g, const char *path, bool external, lop_error *err)
+{
+    const size_t n = strlen(path);
+    bool small;
+    char *data = lop_array((int64_t)n + 6, 1, err);
+    if (!data) return LOP_E_MEMORY;
+    memcpy(data, path, n);
+    memcpy(data + n, ".data", 5);
+    lop_status st = save(g, path, data, external, &small, err);
+    if (st == LOP_OK && !small && !external) st = save(g, path, data, true, &small, err);
+    if (st == LOP_OK && !small) {
+        st = too_large(err);
+        lop_error_at(err, "%s", path);
+    }
+    lop_free(data);
     return st;
 }

@@ -23,6 +23,18 @@ describe("lop.graph", function()
     end
     os.remove(path)
   end)
+  it("keeps large weights in a file beside the model where that is asked for", function()
+    local net = lop.graph {
+      inputs = {{name = "x", shape = {"N", 1, 3, 3}}}, outputs = {"y"}, constants = {w = lop.randn {64, 1, 3, 3}},
+      nodes = {{op = "Conv", inputs = {"x", "w"}, outputs = {"y"}}}}
+    local path, x = os.tmpname(), lop.randn {2, 1, 3, 3}
+    net:save(path, {external = true})
+    assert.same(net:forward(x):totable(), lop.load(path):forward(x):totable())
+    os.remove(path .. ".data")
+    assert.error_matches(function() lop.load(path) end, "initializer 'w' lies in '.*%.data': no such file")
+    assert.error_matches(function() net:save(path, {extrenal = true}) end, "did you mean 'external'%?")
+    os.remove(path)
+  end)
   it("says what is wrong", function()
     local cases = {
       {{outputs = {"z"}}, "outputs: nothing makes 'z'"},

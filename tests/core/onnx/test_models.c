@@ -34,7 +34,7 @@ T_TEST(written_and_read_again_they_are_the_same)
         lop_error err;
         lop_graph *a = load(&models[k]), *b;
         t_temporary("round.onnx", path);
-        t_ok(lop_onnx_save(a, path, &err), err);
+        t_ok(lop_onnx_save(a, path, false, &err), err);
         t_ok(lop_onnx_load(path, lop_ops(), &b, &err), err);
         same_graph(a, b);
         unlink(path);

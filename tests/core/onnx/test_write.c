@@ -2,6 +2,7 @@
  * or not there. */
 #include "wire.h"
 #include "same.h"
+#include <sys/stat.h>
 
 static bool holds(const uint8_t *bytes, size_t n, const char *text) { return memmem(bytes, n, text, strlen(text)); }
 
@@ -156,11 +157,11 @@ T_TEST(a_file_is_written_whole_or_not_at_all)
     lop_error err = {0};
     t_ok(lop_onnx_parse(m.bytes, m.n, NULL, NULL, &g, &err), err);
     t_temporary("written.onnx", path);
-    t_ok(lop_onnx_save(g, path, &err), err);
+    t_ok(lop_onnx_save(g, path, false, &err), err);
     t_ok(lop_onnx_load(path, NULL, &back, &err), err);
     same_graph(g, back);
     unlink(path);
-    t_fails(lop_onnx_save(g, "/none/of/these/x.onnx", &err), LOP_E_IO, err, "/none/of/these/x.onnx: ");
+    t_fails(lop_onnx_save(g, "/none/of/these/x.onnx", false, &err), LOP_E_IO, err, "/none/of/these/x.onnx: ");
     lop_graph_free(g);
     lop_graph_free(back);
 }
@@ -184,7 +185,7 @@ T_TEST(large_files_stream)
         lop_tensor_clear(&t);
     }
     t_temporary("large.onnx", path);
-    t_ok(lop_onnx_save(g, path, &err), err);
+    t_ok(lop_onnx_save(g, path, false, &err), err);
     t_ok(lop_onnx_write_bytes(g, &bytes, &n, &err), err);
     t_ok(lop_file_open(path, &file, &err), err);
     assert_int_equal(file.size, n);
@@ -198,5 +199,127 @@ T_TEST(large_files_stream)
     lop_graph_free(back);
 }
 
+/* ---- weights in a file of their own ---- */
+
+/* Constants of n float32 (n bytes for the last, of uint8), each with its own values. */
+static lop_graph *weights(const int64_t *n, size_t count)
+{
+    lop_graph *g;
+    lop_error err;
+    t_ok(lop_graph_new(NULL, &g, &err), err);
+    for (size_t k = 0; k < count; k++) {
+        int id;
+        lop_tensor t = {0};
+        t_ok(lop_tensor_init(&t, k + 1 < count ? LOP_F32 : LOP_U8, &(lop_shape){1, {n[k]}}, &err), err);
+        for (int64_t i = 0; i < n[k]; i++) lop_tensor_set(&t, i, (double)((i + (int64_t)k) % 251));
+        t_ok(lop_graph_add_constant(g, "w", &t, &id, &err), err);
+        lop_tensor_clear(&t);
+    }
+    return g;
+}
+
+static size_t size_of(const char *path)
+{
+    lop_file file;
+    lop_error err;
+    t_ok(lop_file_open(path, &file, &err), err);
+    const size_t size = file.size;
+    lop_file_close(&file);
+    return size;
+}
+
+T_TEST(large_weights_go_into_a_file_beside_the_model)
+{
+    /* 1020 bytes stay; 1024 go; then a gap to 64; a page for the one of 1 MiB; uint8 behind it. */
+    static const int64_t n[] = {255, 256, 257, 1 << 18, 300, 1030};
+    static const size_t data_end = 4096 + (1 << 20) + 1216 + 1030;
+    char path[4096], data[4200], again[4096], again_data[4200], hex[2][65];
+    lop_graph *g = weights(n, T_COUNT(n)), *back;
+    lop_error err = {0};
+    snprintf(data, sizeof data, "%s.data", t_temporary("external.onnx", path));
+    snprintf(again_data, sizeof again_data, "%s.data", t_temporary("again.onnx", again));
+    t_ok(lop_onnx_save(g, path, true, &err), err);
+    assert_int_equal(size_of(data), data_end);
+    assert_true(size_of(path) < 2048);
+    t_ok(lop_onnx_load(path, NULL, &back, &err), err);
+    same_graph(g, back);
+    t_ok(lop_onnx_save(back, again, true, &err), err);
+    t_ok(lop_file_sha256(data, hex[0], &err), err);
+    t_ok(lop_file_sha256(again_data, hex[1], &err), err);
+    assert_string_equal(hex[0], hex[1]);
+    lop_graph_free(back);
+
+    assert_int_equal(truncate(data, (off_t)data_end - 1), 0);
+    t_fails(lop_onnx_load(path, NULL, &back, &err), LOP_E_FORMAT, err, "needs 1030 bytes from byte");
+    unlink(data);
+    t_fails(lop_onnx_load(path, NULL, &back, &err), LOP_E_NOTFOUND, err, "external.onnx.data': no such file");
+    unlink(path);
+    unlink(again);
+    unlink(again_data);
+    lop_graph_free(g);
+}
+
+T_TEST(small_weights_need_no_second_file)
+{
+    char path[4096], data[4200];
+    lop_graph *g = weights((const int64_t[]){255, 10}, 2), *back;
+    lop_error err = {0};
+    snprintf(data, sizeof data, "%s.data", t_temporary("small.onnx", path));
+    t_ok(lop_onnx_save(g, path, true, &err), err);
+    assert_int_not_equal(access(data, F_OK), 0);
+    t_ok(lop_onnx_load(path, NULL, &back, &err), err);
+    same_graph(g, back);
+    unlink(path);
+    lop_graph_free(g);
+    lop_graph_free(back);
+}
+
+/* The data can't be written (a folder has its name): the model that was there before stays, and nothing is left over. */
+T_TEST(a_failure_leaves_what_was_there)
+{
+    char path[4096], data[4200];
+    lop_graph *g = weights((const int64_t[]){4000, 10}, 2), *back;
+    lop_error err = {0};
+    snprintf(data, sizeof data, "%s.data", t_temporary("kept.onnx", path));
+    t_ok(lop_onnx_save(g, path, false, &err), err);
+    const size_t before = size_of(path);
+    assert_int_equal(mkdir(data, 0700), 0);
+    t_fails(lop_onnx_save(g, path, true, &err), LOP_E_IO, err, data);
+    assert_int_equal(size_of(path), before);
+    t_ok(lop_onnx_load(path, NULL, &back, &err), err);
+    same_graph(g, back);
+    rmdir(data);
+    unlink(path);
+    lop_graph_free(g);
+    lop_graph_free(back);
+}
+
+/* 2.2 GiB of one tensor under many names: more than protobuf can hold, so that it is external without being asked. */
+T_TEST(past_2_gib_weights_are_external)
+{
+    char path[4096], data[4200];
+    lop_graph *g;
+    lop_error err = {0};
+    lop_tensor t = {0};
+    uint8_t *bytes;
+    size_t n;
+    t_ok(lop_graph_new(NULL, &g, &err), err);
+    t_ok(lop_tensor_init(&t, LOP_F32, &(lop_shape){1, {1 << 24}}, &err), err);
+    for (int k = 0, id; k < 35; k++) t_ok(lop_graph_add_constant(g, "w", &t, &id, &err), err);
+    t_fails(lop_onnx_write_bytes(g, &bytes, &n, &err), LOP_E_UNSUPPORTED, err, "larger than 2 GiB");
+    snprintf(data, sizeof data, "%s.data", t_temporary("past.onnx", path));
+    if (getenv("LOP_LONG")) {                           /* so much on disk only then */
+        t_ok(lop_onnx_save(g, path, false, &err), err);
+        assert_true(size_of(data) == (size_t)35 << 26);
+        assert_true(size_of(path) < 8192);
+    }
+    unlink(path);
+    unlink(data);
+    lop_tensor_clear(&t);
+    lop_graph_free(g);
+}
+
 T_MAIN(T(what_is_not_understood_survives), T(a_changed_shape_is_written), T(tensors_of_all_types_come_back),
-       T(a_file_is_written_whole_or_not_at_all), T(large_files_stream))
+       T(a_file_is_written_whole_or_not_at_all), T(large_files_stream),
+       T(large_weights_go_into_a_file_beside_the_model), T(small_weights_need_no_second_file),
+       T(a_failure_leaves_what_was_there), T(past_2_gib_weights_are_external))

@@ -6,6 +6,8 @@ local job = require "lop.job"
 
 local options = flags.options()
 table.insert(options, 8, "output")
+table.insert(options, 9, {name = "external", type = "flag",
+                          help = "weights of 1024 bytes and more in OUT.onnx.data (past 2 GiB always)"})
 
 return {
   summary = "prune a model on unlabelled pictures, without a recipe",
@@ -16,9 +18,10 @@ return {
     local recipe = flags.recipe("prune", opts, args[1])
     local path = opts.output or "pruned.onnx"
     core.system.check_place(path)
+    if opts.external then core.system.check_place(path .. ".data") end
     local net, result = job.run(recipe, out, job.open(recipe, out), opts.memory)
     result.model = path
-    net:save(path)
+    net:save(path, {external = opts.external})
     job.show(result, out)
     out:document(result)
     return 0
