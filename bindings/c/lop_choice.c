@@ -8,10 +8,14 @@
 static int choice_gc(lua_State *L)
 {
     lopL_choice *c = luaL_checkudata(L, 1, CHOICE);
-    for (int k = 0; k < LOPL_CONSUMERS; k++) {
-        lop_centred_clear(&c->centred[k]);
-        lop_tensor_clear(&c->weight[k]);
+    for (int64_t k = 0; k < c->consumers; k++) {
+        if (c->centred) lop_centred_clear(&c->centred[k]);
+        if (c->weight) lop_tensor_clear(&c->weight[k]);
     }
+    lop_free(c->centred);
+    lop_free(c->weight);
+    lop_free(c->centred_of);
+    lop_free(c->weight_of);
     lop_tensor_clear(&c->producer);
     lop_free(c->cost);
     lop_free(c->score);
@@ -68,14 +72,30 @@ static void read_stay(lua_State *L, int opts, int64_t channels, lopL_choice *c)
     lua_pop(L, 1);
 }
 
+/* Room for the consumer at hand and for as many as `others` lists. */
+static void make_room(lua_State *L, int opts, lopL_choice *c)
+{
+    lop_error err;
+    const int type = lopL_getoption(L, opts, "others");
+    if (type != LUA_TNIL && type != LUA_TTABLE) lopL_error(L, "others: list expected, got %s", lua_typename(L, type));
+    c->consumers = 1 + (type == LUA_TNIL ? 0 : luaL_len(L, -1));
+    lua_pop(L, 1);
+    c->centred = lop_array(c->consumers, sizeof *c->centred, &err);
+    c->weight = lop_array(c->consumers, sizeof *c->weight, &err);
+    c->centred_of = lop_array(c->consumers, sizeof *c->centred_of, &err);
+    c->weight_of = lop_array(c->consumers, sizeof *c->weight_of, &err);
+    if (!c->centred || !c->weight || !c->centred_of || !c->weight_of) lopL_fail(L, &err);
+    for (int64_t k = 0; k < c->consumers; k++) {
+        c->centred_of[k] = &c->centred[k];
+        c->weight_of[k] = &c->weight[k];
+    }
+}
+
 /* Further consumers of the same channels: {{stats, weight}, ...}. */
 static void read_others(lua_State *L, int opts, lopL_choice *c)
 {
-    const int type = lopL_getoption(L, opts, "others");
-    if (type != LUA_TNIL && type != LUA_TTABLE) lopL_error(L, "others: list expected, got %s", lua_typename(L, type));
-    const lua_Integer n = type == LUA_TNIL ? 0 : luaL_len(L, -1);
-    if (n >= LOPL_CONSUMERS) lopL_error(L, "others: %d at most", LOPL_CONSUMERS - 1);
-    for (lua_Integer i = 1; i <= n; i++) {
+    lopL_getoption(L, opts, "others");
+    for (lua_Integer i = 1; i < c->consumers; i++) {
         if (lua_rawgeti(L, -1, i) != LUA_TTABLE) lopL_error(L, "others: {stats, weight} expected");
         lua_rawgeti(L, -1, 1);
         lopL_stats *s = lopL_teststats(L, lua_gettop(L));
@@ -86,7 +106,7 @@ static void read_others(lua_State *L, int opts, lopL_choice *c)
         lop_tensor_share(&c->weight[i], w);
         lua_pop(L, 3);
     }
-    c->in.consumers = 1 + n;
+    c->in.consumers = c->consumers;
     lua_pop(L, 1);
 }
 
@@ -113,6 +133,7 @@ lopL_choice *lopL_newchoice(lua_State *L, int arg, int opts)
     lopL_choice *c = lua_newuserdatauv(L, sizeof *c, 0);
     *c = (lopL_choice){0};
     luaL_setmetatable(L, CHOICE);
+    make_room(L, opts, c);
     const lop_tensor *w = own_tensor(L, arg, opts, "weight");
     if (!w) lopL_error(L, "weight: the layer's filters are missing");
     lop_tensor_share(&c->weight[0], w);
@@ -128,10 +149,6 @@ lopL_choice *lopL_newchoice(lua_State *L, int arg, int opts)
     read_numbers(L, opts, "score", channels, &c->score);
     read_stay(L, opts, channels, c);
     read_others(L, opts, c);
-    for (int k = 0; k < LOPL_CONSUMERS; k++) {
-        c->centred_of[k] = &c->centred[k];
-        c->weight_of[k] = &c->weight[k];
-    }
     c->in.ridge = lopL_optnumber(L, opts, "ridge", 1e-5);
     c->in.seed = (uint64_t)lopL_optinteger(L, opts, "seed", 0);
     c->in.nonnegative = lopL_optboolean(L, opts, "nonnegative", false);

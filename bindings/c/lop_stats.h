@@ -27,12 +27,13 @@ extern const luaL_Reg lopL_stats_choice[];      /* methods of lop_choice.c */
 
 /* ---- the input of a selection (lop_choice.c) ---- */
 
-enum { LOPL_CONSUMERS = 16 };
 typedef struct {                /* owns shares of all that `in` points to */
-    lop_centred centred[LOPL_CONSUMERS];
-    lop_tensor weight[LOPL_CONSUMERS], producer;
-    const lop_centred *centred_of[LOPL_CONSUMERS];
-    const lop_tensor *weight_of[LOPL_CONSUMERS];
+    int64_t consumers;          /* entries of the next four */
+    lop_centred *centred;
+    lop_tensor *weight;
+    const lop_centred **centred_of;
+    const lop_tensor **weight_of;
+    lop_tensor producer;
     double *cost, *score;
     bool *stay;
     lop_progress progress;      /* {0} but during a call */

@@ -62,11 +62,14 @@ end
 ---@param stages integer[]    blocks of each
 ---@param inner integer       channels within a block
 ---@param bottleneck boolean?
-function nets.residual(stages, inner, bottleneck)
+---@param change fun(name: string, w: lop.tensor, b: lop.tensor): lop.tensor, lop.tensor   of each convolution
+function nets.residual(stages, inner, bottleneck, change)
   local nodes, constants, at, width, n = {}, {}, "x", 8, 0
   local function conv(name, from, c, w, k, stride)
     n = n + 1
-    constants["w" .. n], constants["b" .. n] = filters(n, w, c, k), biases(200 + n, w)
+    local f, b = filters(n, w, c, k), biases(200 + n, w)
+    if change then f, b = change(name, f, b) end
+    constants["w" .. n], constants["b" .. n] = f, b
     nodes[#nodes + 1] = {op = "Conv", name = name, inputs = {from, "w" .. n, "b" .. n}, outputs = {name .. ".o"},
                          attributes = {pads = {k // 2, k // 2, k // 2, k // 2}, strides = {stride, stride}}}
     return name .. ".o"
@@ -92,13 +95,14 @@ function nets.residual(stages, inner, bottleneck)
   return graph(nodes, constants, 16)
 end
 
--- Every second filter is the one before it, once more.
-local function twins(t)
+--- Every second filter is the one before it, once more.
+function nets.twins(t)
   local n = t:shape()[1]
   local list = {}
   for i = 1, n do list[i] = i - (i - 1) % 2 end
   return t:index(1, list)
 end
+local twins = nets.twins
 
 --- An inverted residual with a gate (MobileNetV3): 12 hidden channels, of which every second is the one before it once
 --- more, so that 6 say all; of the gate's 4 inner ones 2 do.

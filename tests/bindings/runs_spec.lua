@@ -8,8 +8,8 @@ local record = require "lop.runs.record"
 
 local system = core.system
 local RECIPE = [[
-return {model = "recipes/models/digits-vgg/model.onnx", preprocess = "unit", budget = {speedup = 1.6},
-        calibrate = {data = "mnist:recipes/data/digits", images = lop.arg("images", 32)},
+return {model = "recipes/models/" .. lop.arg("net", "digits-vgg") .. "/model.onnx", preprocess = "unit",
+        budget = {speedup = 1.6}, calibrate = {data = "mnist:recipes/data/digits", images = lop.arg("images", 32)},
         allocate = lop.arg("how", "error"), order = lop.arg("order", "forward"), reconstruct = {producer = 1}}
 ]]
 
@@ -96,6 +96,16 @@ describe("a run's folder", function()
       for _, name in ipairs(stop ~= 2 and system.list_folder(folder .. "/journal") or {}) do
         assert.not_matches("onnx$", name)
       end
+    end
+  end)
+  it("goes on in the midst of a stream that is cut, to the same bytes", function()
+    local settings_of, uncut = {"net=digits-resnet", "residual.stream=coupled"}, fresh()
+    fine(uncut, {settings = settings_of})
+    for stop = 1, 5, 2 do
+      local folder = fresh()
+      assert.is_false(run(folder, {stop = stop, settings = settings_of}))
+      fine(folder, {resume = true, again = folder})
+      same_bytes(uncut, folder)
     end
   end)
   it("goes on backward too, and by measured losses", function()

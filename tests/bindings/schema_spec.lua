@@ -69,7 +69,8 @@ describe("a recipe's check", function()
       {{layers = {{"a", keep = 2}}}, "usage", "layers.a.keep: 2 is out of range"},
       {{layers = {{skip = true}}}, "usage", "layers[1]: {name, key = value} expected"},
       {{layers = {{"a"}, b = {}}}, "usage", "layers: either a list or names expected"},
-      {{layers = {a = {residual = {stream = "keep"}}}}, "usage", "unknown key 'layers.a.residual.stream'"},
+      {{layers = {a = {residual = {input = "whole"}}}}, "usage", "unknown key 'layers.a.residual.input'"},
+      {{residual = {stream = "cut"}}, "usage", "residual.stream: unknown cut (known: keep, coupled)"},
       {{layers = {a = {select = {method = "l1", lambda = 1}}}}, "usage", "layers.a.select.lambda: layers.a"},
       {{seed = -1}, "usage", "seed: -1 is out of range"}} do
       local ok, e = pcall(schema.check, recipe(case[1]))

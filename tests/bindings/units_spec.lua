@@ -70,12 +70,13 @@ describe("a unit's widths", function()
 end)
 
 describe("units.find", function()
-  it("finds what lies within blocks, and leaves streams", function()
-    local names = {}
-    for i, u in ipairs(units.find(nets.residual({1, 2}, 6))) do names[i] = u.name end
+  it("finds what lies within blocks, and marks streams", function()
+    local names, streams = {}, {}
+    for _, u in ipairs(units.find(nets.residual({1, 2}, 6))) do table.insert(u.stream and streams or names, u.name) end
     assert.same({"s1.1.a", "s2.1.a", "s2.2.a"}, names)
+    assert.same({"stem", "s2.1.z"}, streams)
     for _, u in ipairs(units.find(nets.residual({1}, 6))) do
-      assert.equal("s1.1.add.o", u.consumers[1].residual.name)
+      assert.equal(not u.stream and "s1.1.add.o" or nil, u.consumers[1].residual and u.consumers[1].residual.name)
     end
   end)
 end)

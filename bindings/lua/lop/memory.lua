@@ -64,8 +64,10 @@ end
 function memory.bytes(net, list, images, data)
   local size = sizes_of(net)
   local front, widest = frontier_bytes(net, list, size)
+  local fronts = 2
+  for _, unit in ipairs(list) do fronts = unit.stream and 4 or fronts end       -- stream.walk moves twins
   local chunk = math.min(images, frontier.CHUNK) * (2 * front + 3 * widest)
-  return BASE + SLACK + data + 6 * net:bytes() + 2 * images * front + chunk + COPIES * gram_bytes(net, list)
+  return BASE + SLACK + data + 6 * net:bytes() + fronts * images * front + chunk + COPIES * gram_bytes(net, list)
     + core.threads() * 8 * widest
 end
 

@@ -1,6 +1,6 @@
 -- bindings/lua/lop/prune.lua - the schedule: units in the order asked for, each with its input from the net as pruned
 -- so far and its target from the original. Forward, each layer repairs what those before it lost (He et al., ICCV 2017,
--- 3.3). Residual streams stay whole in this version.
+-- 3.3).
 
 local core = require "lop.core"
 local frontier = require "lop.frontier"
@@ -9,11 +9,13 @@ local order = require "lop.policy.order"
 local producer = require "lop.producer"
 local rules = require "lop.policy.rules"
 local solve = require "lop.solve"
+local stream = require "lop.stream"
 local units = require "lop.units"
 local widths_of = require "lop.policy.widths"
 
 local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
+local DUE = 1 << 14                     -- and of layers that read a cut stream
 
 local prune = {}
 
@@ -50,7 +52,7 @@ local function refit(base, net, name, number, sides, opts)
   if not window or window.group ~= 1 or not layer.weight or units.too_wide(layer) then return end
   local stats, held = both(sides, function(side)
     return solve.gather(layer, window, REFIT + number, side.now, side.now:part(net, {layer.inputs[1].name}),
-                        side.original:part(base, {layer.outputs[1].name}), opts)
+                        solve.own_target(base, name, side.original, opts), opts)
   end)
   local all = {}
   for i = 1, layer.weight:shape()[2] do all[i] = i end
@@ -90,11 +92,31 @@ local function note_kept(base, unit, channels, kept)
   local stays = {[0] = true}                            -- 0: a filter of no channel of the group
   for _, c in ipairs(channels) do stays[c] = true end
   for _, name in ipairs(unit.producers) do
-    local list = {}
-    for filter, c in ipairs(base:filters(name, unit.name)) do
-      if stays[c] then list[#list + 1] = filter end
+    local of, list = base:filters(name, unit.name), {}
+    for filter = 1, #of do list[filter] = filter end
+    local left = {}
+    for _, filter in ipairs(kept[name] or list) do
+      if stays[of[filter]] then left[#left + 1] = filter end
     end
-    kept[name] = list
+    kept[name] = left
+  end
+end
+
+-- Consumers of streams that were cut, rebuilt where the order has come to them: those before the unit's producer, and
+-- those that read what stands there; all of them without a unit. `work`: not taken from the journal.
+local function catch_up(base, net, unit, due, number, sides, work, opts)
+  local function rebuild(name)
+    if work then refit(base, net, name, DUE + number, sides, opts) end
+    due[name] = nil
+  end
+  for _, name in ipairs(stream.before(net, due, unit and unit.producer)) do
+    stand_before(sides, base, net, name, opts.passes)
+    rebuild(name)
+  end
+  if not unit then return end
+  stand_before(sides, base, net, unit.producer, opts.passes)
+  for _, name in ipairs(stream.beside(net, due, sides[1].now)) do
+    if name ~= unit.producer then rebuild(name) end
   end
 end
 
@@ -121,6 +143,7 @@ local function run(base, list, widths, set, held, opts)
   local net = finished > 0 and journal:net() or base:clone()
   local sides = {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
+  local due = {}
   opts = solve.options({own = {kept = {}}}, opts)
   for done, i in ipairs(sequence) do
     local unit, began = list[i], core.system.seconds()
@@ -128,22 +151,31 @@ local function run(base, list, widths, set, held, opts)
     local entry = done <= finished and journal:entry(done) or {}
     local report = entry.report or {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
     if widths[i] < unit.width or (first < i and opts.refit) then
-      stand_before(sides, base, net, unit.producer, opts.passes)
+      catch_up(base, net, unit, due, i, sides, done > finished, opts)
+      due[unit.producer] = nil          -- do_unit rebuilds it
     end
+    local passes = opts.passes.count
     if done > finished then
       local refits = own.refit and own.reconstruct == "least-squares" and first < i and not solved[unit.producer]
       entry = {report = report, channels = do_unit(base, net, unit, i, report, sides, refits, own)}
-      report.seconds = core.system.seconds() - began
+      entry.passes, report.seconds = opts.passes.count - passes, core.system.seconds() - began
       if journal then journal:add(entry, net) end
+    else
+      opts.passes.count = passes + entry.passes
     end
     if widths[i] < unit.width then
-      for _, c in ipairs(unit.consumers) do solved[c.name] = true end
+      local waits = unit.stream and opts.refit
+      for _, c in ipairs(unit.consumers) do
+        solved[c.name], due[c.name] = not waits or nil, waits or nil
+      end
       note_kept(base, unit, entry.channels, opts.kept)
       first = math.min(first, i)
     end
     layers[i] = report
     if opts.progress then opts.progress("prune", done, #list) end
   end
+  for name in pairs(due) do solved[name] = true end     -- the classifier may be one of them
+  catch_up(base, net, nil, due, #list, sides, true, opts)
   if opts.refit and first < math.huge then refit_last(base, net, list, solved, sides, opts) end
   return net, layers
 end
@@ -215,7 +247,7 @@ function prune.plan(original, set, held, opts)
   for i, unit in ipairs(p.list) do keep[unit.name] = {p.widths[i], p.losses[i]} end
   for i, g in ipairs(p.base:groups()) do
     local found = keep[g.name]
-    local whole = g.kind == "stream" and "residual stream: left whole in this plan" or "left whole in this plan"
+    local whole = g.kind == "stream" and "residual stream: left whole (residual.stream)" or "left whole in this plan"
     for _, name in ipairs(g.consumers) do
       local layer = p.base:layer(name)
       if layer.weight and units.too_wide(layer) then

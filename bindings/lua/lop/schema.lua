@@ -39,7 +39,8 @@ local residual = {type = "table", help = "residual blocks", keys = {
            help = "what of the stream a branch reads"},
   output = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
             help = "what of the stream a branch writes"},
-  stream = {type = "string", choices = {"keep"}, default = "keep", help = "streams stay whole"},
+  stream = {type = "string", choices = {"keep", "coupled"}, default = "keep",
+            help = "streams stay whole, or lose the same channels in all layers that make or read them"},
 }}
 
 local round_to = {type = "integer", least = 1, help = "widths are multiples of it, or whole"}
@@ -50,7 +51,8 @@ local rule = {type = "table", keys = {
   round_to = round_to,
   min = {type = "integer", least = 1, help = "least width"},
   select = select, reconstruct = reconstruct,
-  residual = {type = "table", help = "as residual: target", keys = {target = residual.keys.target}},
+  residual = {type = "table", help = "as residual: target, stream",
+              keys = {target = residual.keys.target, stream = residual.keys.stream}},
 }}
 
 local data_help = "data set, KIND:PATH[?key=value&...]"

@@ -4,6 +4,7 @@
 local behind = require "lop.behind"
 local choose = require "lop.choose"
 local core = require "lop.core"
+local stream = require "lop.stream"
 
 local solve = {}
 
@@ -48,7 +49,7 @@ function solve.options(unit, opts)
   return copy
 end
 
--- Filters of a layer that are cut already: of the original's output, what is left of them.
+-- Filters of a layer that are cut already: of an output of the original, what is left of them.
 local function kept_of(run, kept)
   if not kept then return run end
   return function(i)
@@ -59,6 +60,11 @@ local function kept_of(run, kept)
   end
 end
 
+--- A layer's own original output: the target of one that is rebuilt with all its channels.
+function solve.own_target(base, name, original, opts)
+  return kept_of(original:part(base, {base:layer(name).outputs[1].name}), opts.kept and opts.kept[name])
+end
+
 --- The target of a consumer: its output in the original; where that is added to a stream, the original's sum
 --- less the stream as it now is, so that the branch repairs it (Y1 + Y2 - Y1', He et al., ICCV 2017, section 3.3).
 ---@param original table      frontiers of the original, and of the net as pruned so far
@@ -66,13 +72,11 @@ end
 ---@param opts {compensate: boolean, kept: table?}    kept: filters that are left, by name of a layer cut before
 function solve.target(base, net, consumer, original, now, opts)
   local residual = opts.compensate and consumer.residual
-  if not residual then
-    local output = base:layer(consumer.name).outputs[1].name
-    return kept_of(original:part(base, {output}), opts.kept and opts.kept[consumer.name])
-  end
-  local sum, stream = original:part(base, {residual.name}), now:part(net, {residual.other})
+  if not residual then return solve.own_target(base, consumer.name, original, opts) end
+  local sum = kept_of(original:part(base, {residual.name}), opts.kept and opts.kept[consumer.name])
+  local beside = now:part(net, {residual.other})
   return function(i)
-    local whole, now_there = sum(i), stream(i)
+    local whole, now_there = sum(i), beside(i)
     local rest = whole - now_there
     whole:close()
     now_there:close()
@@ -80,17 +84,22 @@ function solve.target(base, net, consumer, original, now, opts)
   end
 end
 
-local STREAM = 1 << 12                  -- added to a unit's number for each further consumer: its own positions
+local FURTHER = 1 << 12                 -- added to a unit's number for each further consumer: its own positions
 
 --- Statistics of each consumer of a unit, for one side's images.
 ---@return lop.stats[]
 function solve.statistics(base, net, unit, number, side, opts)
   local list = {}
-  for k, c in ipairs(unit.consumers) do
+  local function gather(k, c, at)
     local layer = net:layer(c.name)
-    list[k] = solve.gather(layer, c.window, number + (k - 1) * STREAM, side.now,
-                           side.now:part(net, {layer.inputs[1].name}),
-                           solve.target(base, net, c, side.original, side.now, opts), opts)
+    list[k] = solve.gather(layer, c.window, number + (k - 1) * FURTHER, at.now,
+                           at.now:part(net, {layer.inputs[1].name}),
+                           solve.target(base, net, c, at.original, at.now, opts), opts)
+  end
+  if unit.stream then
+    stream.walk(base, net, unit, side, gather)
+  else
+    for k, c in ipairs(unit.consumers) do gather(k, c, side) end
   end
   return list
 end

@@ -59,11 +59,10 @@ function units.too_wide(layer)
 end
 
 -- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
--- Residual streams stay whole.
 local function unit_of(net, group)
-  if group.kind == "stream" or group.width < 2 or #group.consumers == 0 then return nil end
+  if group.width < 2 or #group.consumers == 0 then return nil end
   local unit = {name = group.name, width = group.width, producer = group.producers[1], producers = group.producers,
-                consumers = {}}
+                consumers = {}, stream = group.kind == "stream" or nil}
   for i, name in ipairs(group.consumers) do
     local c = consumer_of(net, name)
     if not c or not reads_all_once(net, name, group) or units.too_wide(net:layer(name)) then return nil end
@@ -76,7 +75,8 @@ local function unit_of(net, group)
 end
 
 --- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
----@return table[]   {name, width, producer, producers, consumers = {{name, window, residual, gemm, channels}}, partial}
+---@return table[]   {name, width, producer, producers, consumers = {{name, window, residual, gemm, channels}}, partial,
+---                  stream}; stream: a residual stream, which is cut where the recipe says so
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do

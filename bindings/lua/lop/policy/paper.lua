@@ -49,8 +49,8 @@ end
 local function blocks_of(net, list)
   local size, blocks, open = spatial(net), {}, {}
   for i, unit in ipairs(list) do
-    open[#open + 1] = i
-    local residual = unit.consumers[1].residual
+    local residual = not unit.stream and unit.consumers[1].residual
+    if not unit.stream then open[#open + 1] = i end
     if residual then
       blocks[#blocks + 1] = {units = open, size = size[residual.name]}
       open = {}
@@ -62,7 +62,7 @@ end
 local function residual(net, list)
   local blocks, shares = blocks_of(net, list), {}
   if #blocks == 0 then return nil end
-  for i in ipairs(list) do shares[i] = math.huge end    -- outside of blocks nothing is cut
+  for i in ipairs(list) do shares[i] = math.huge end    -- outside of blocks, streams too, nothing is cut
   for b, block in ipairs(blocks) do
     local before, after = blocks[b - 1], blocks[b + 1]
     local sensitive = block.size == blocks[#blocks].size or (before and before.size ~= block.size)

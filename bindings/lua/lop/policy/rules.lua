@@ -3,6 +3,7 @@
 local core = require "lop.core"
 local schema = require "lop.schema"
 local solve = require "lop.solve"
+local stream = require "lop.stream"
 local units = require "lop.units"
 
 local rules = {}
@@ -21,7 +22,7 @@ local function matches(unit, pattern)
 end
 
 -- A name that is no layer's at all is a slip; a share of a layer that cannot be cut would be passed over in silence.
-local function check_entry(net, list, entry)
+local function check_entry(net, list, streams, entry)
   local pattern, known = pattern_of(entry.name), false
   for _, layer in ipairs(net:layers()) do known = known or layer.name:match(pattern) ~= nil end
   if not known then
@@ -30,6 +31,9 @@ local function check_entry(net, list, entry)
   local cut = false
   for _, unit in ipairs(list) do cut = cut or matches(unit, pattern) end
   if entry.rule.keep and not cut then
+    for _, unit in ipairs(streams) do
+      if matches(unit, pattern) then stream.refuse(entry.name) end
+    end
     core.fail("usage", ("layers: '%s' makes no group that can be cut (lop inspect --groups)"):format(entry.name))
   end
 end
@@ -104,13 +108,14 @@ end
 ---@param recipe table        layers, round_to, select, reconstruct, residual, budget
 ---@return table[]
 function rules.apply(net, all, recipe)
-  local list = {}
-  for _, entry in ipairs(recipe.layers) do check_entry(net, all, entry) end
+  local open, streams, list = {}, {}, {}
   for _, unit in ipairs(all) do
     local rule = rule_of(unit, recipe)
+    table.insert(stream.is_cut(unit, rule.residual) and open or streams, unit)
     apply(unit, rule)
-    if not rule.skip then list[#list + 1] = unit end
+    if not rule.skip and open[#open] == unit then list[#list + 1] = unit end
   end
+  for _, entry in ipairs(recipe.layers) do check_entry(net, open, streams, entry) end
   if recipe.budget.widths then fix_widths(list, recipe.budget.widths) end
   return list
 end
