@@ -30,6 +30,14 @@ describe("lop prune", function()
     local _, other = prune "--keep 0.5 --images 40 --select random --seed 4"
     assert.not_equal(one, other)
   end)
+  it("accepts the memory that a refusal names, and refuses one less", function()
+    local function with(memory)
+      return prune(("--keep 0.9 --images 40 --select random --threads 1 --memory %dM 2>/dev/null"):format(memory))
+    end
+    local named = assert(with(1).error.message:match("needs (%d+)M, 1M may be used: %-%-memory %1M"))
+    assert.matches("^needs " .. named .. "M, %d+M may", with(named - 1).error.message)
+    assert.equal(named, tostring(math.ceil(with(named).memory_bytes / 2 ^ 20)))
+  end)
   if os.getenv "LOP_LONG" then
     it("stays within the memory that it foretells", function()
       for _, images in ipairs {500, 1000} do

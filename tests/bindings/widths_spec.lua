@@ -23,6 +23,23 @@ teardown(function()
   os.remove(large)
 end)
 
+describe("a fixed lambda without a budget", function()
+  local function lasso(l, more)
+    local recipe = {select = {method = "lasso", lambda = lop.lambda.fixed(l)}}
+    for key, value in pairs(more or {}) do recipe[key] = value end
+    return plan(plain, small, recipe)
+  end
+  it("finds a width for each group: fewer channels the larger it is, all at 0", function()
+    local all, some, few = lasso(0), lasso(0.1), lasso(100)
+    local between = false
+    for name, width in pairs(all) do
+      assert.is_true(width >= some[name] and some[name] >= few[name] and few[name] >= 1, name)
+      between = between or width > some[name] and some[name] > few[name]
+    end
+    assert.is_true(between)
+  end)
+end)
+
 describe("a budget", function()
   it("is met within 1 %, or the reason given, whatever it counts and whoever allocates", function()
     for _, kind in ipairs {"macs", "params", "bytes", "activations"} do

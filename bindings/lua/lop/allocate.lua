@@ -102,6 +102,23 @@ function allocate.errors(base, list, set, opts)
   return curves
 end
 
+--- The widths that each unit's fixed lambda leaves, by its statistics in the original.
+---@return integer[]
+function allocate.by_lambda(base, list, set, opts)
+  local front, widths = frontier.new(base, set, opts.passes), {}
+  for number, unit in ipairs(list) do
+    widths[number] = unit.fixed
+    if not unit.fixed then
+      front:advance(base, frontier.position(base, unit.producer) - 1)
+      local own = solve.options(unit, opts)
+      local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
+      widths[number] = units.nearest(unit, #solve.keep(base, unit, stats, nil, nil, own))
+    end
+    if opts.progress then opts.progress("measure", number, #list) end
+  end
+  return widths
+end
+
 -- Loss by width, from the least measured: the square root interpolated, made to fall as the width grows.
 local function table_of(curve)
   local by, worst = {}, 0

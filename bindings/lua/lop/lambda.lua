@@ -78,6 +78,13 @@ function lambda.is(value)
   return type(value) == "number" or type(value) == "function" or getmetatable(value) == schedule
 end
 
+--- Does a recipe's select find its width by itself: by a LASSO at a fixed lambda?
+function lambda.finds_width(select)
+  local value, method = select.lambda, select.method
+  local fixed = type(value) == "number" or (getmetatable(value) == schedule and value.kind == "fixed")
+  return fixed and (method == "lasso" or method == "lasso-alternating")
+end
+
 --- The schedule that a value stands for; nil for the solver's own path.
 function lambda.of(value)
   if value == nil then return nil end

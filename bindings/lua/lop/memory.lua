@@ -71,15 +71,16 @@ function memory.bytes(net, list, images, data)
     + core.threads() * 8 * widest
 end
 
-local function text(bytes)
-  return ("%d MB"):format(math.ceil(bytes / 1e6))
+--- The least size in M, as --memory reads it, that holds so many bytes.
+function memory.text(bytes)
+  return ("%dM"):format(math.ceil(bytes / 2 ^ 20))
 end
 
 --- Refuses a run that would take more than the limit, naming the least that works.
 function memory.check(needed, limit)
   if needed <= limit then return end
-  core.fail("memory", ("needs %s, %s may be used: --memory %dM, or fewer --images"):format(text(needed), text(limit),
-            math.ceil(needed / 2 ^ 20)))
+  core.fail("memory", ("needs %s, %dM may be used: --memory %s, or fewer --images"):format(memory.text(needed),
+            limit // 2 ^ 20, memory.text(needed)))
 end
 
 return memory

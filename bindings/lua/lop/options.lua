@@ -4,7 +4,7 @@
 local options = {}
 
 options.common = {
-  seed = {name = "seed", type = "integer", value = "N", default = 0, help = "seed of all random choices (0)"},
+  seed = {name = "seed", type = "integer", value = "N", min = 0, help = "seed of all random choices (0)"},
   threads = {name = "threads", type = "integer", value = "N", min = 1, max = 1024,
              help = "threads (the cores this process may use)"},
   memory = {name = "memory", type = "size", value = "SIZE",

@@ -58,7 +58,11 @@ end
 
 local function file_of(path)
   local kind = core.system.kind(path)
-  if kind == "folder" then return path:gsub("/+$", "") .. "/recipe.lua" end
+  if kind == "folder" then
+    local inside = (path:gsub("(.)/+$", "%1")) .. "/recipe.lua"
+    if core.system.kind(inside) then return inside end
+    core.fail("notfound", path .. ": neither recipe.lua nor run.json in it: name a recipe's file, or a run's folder")
+  end
   if kind then return path end
   local library = package.searchpath("lop", package.path):match("^(.*)/[^/]*$")
   local own = library .. "/recipes/" .. path:gsub("^recipes/", "")
@@ -164,6 +168,31 @@ function recipe.read(text, path, settings, trust, where)
     if result[key] then result[key].data = find_spec(folder, where, result[key].data) end
   end
   return result
+end
+
+-- Options of the command line that are keys of a recipe.
+local shared = {{"seed", "seed"}, {"images", "calibrate.images"}, {"positions", "calibrate.positions"},
+                {"preprocess", "preprocess"}}
+recipe.options = {}
+for i, pair in ipairs(shared) do recipe.options[i] = pair[1] end
+
+--- The settings of a command line: those given as KEY=VALUE, and those options that are a key by another name.
+---@param verb string
+---@param opts table          as read by lop.args
+---@param given {key: string, value: string}[]
+---@return {key: string, value: string}[]
+function recipe.settings(verb, opts, given)
+  local all = table.move(given, 1, #given, 1, {})
+  for _, pair in ipairs(shared) do
+    local option, key = pair[1], pair[2]
+    for _, s in ipairs(opts[option] and given or {}) do
+      if s.key == key then
+        core.fail("usage", ("%s: --%s and %s=%s: one of them expected"):format(verb, option, key, s.value))
+      end
+    end
+    if opts[option] then all[#all + 1] = {key = key, value = tostring(opts[option])} end
+  end
+  return all
 end
 
 --- The recipe at a path.

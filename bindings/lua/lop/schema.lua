@@ -71,8 +71,8 @@ schema.keys = {
     split = {type = "string", choices = {"train", "test"}, default = "test", help = "which part of it"},
     images = {type = "integer", least = 1, help = "how many, drawn by the seed; all where absent"},
   }},
-  budget = {type = "table", needed = true, help = "how much is to be left: one of these", one = true, later = {"ms"},
-            keys = {
+  budget = {type = "table", optional = true, one = true, later = {"ms"},
+            help = "how much is to be left: one of these; only lasso at a fixed lambda finds widths without", keys = {
     speedup = {type = "number", from = 1, help = "MACs before over MACs after"},
     macs = {type = "number", above = 0, to = 1, help = "share of the MACs"},
     params = {type = "number", above = 0, to = 1, help = "share of the parameters"},
@@ -265,8 +265,9 @@ function check(spec, value, path, bare)
   return checks[spec.type](spec, value, path, bare)
 end
 
---- A table that stays out where it is not given: one that has needed keys.
+--- A table that stays out where it is not given: one that says so, or has needed keys.
 function schema.optional(spec)
+  if spec.optional then return true end
   for _, inner in pairs(spec.keys) do
     if inner.needed then return true end
   end
@@ -287,6 +288,9 @@ function schema.check(value)
   local r = check_table({keys = schema.keys, later = later_keys}, value, "")
   r.layers = r.layers or {}
   check_lambda(r.select, "select")
+  if r.budget == nil and not lambda.finds_width(r.select) then
+    refuse("budget is missing: %s", schema.keys.budget.help)
+  end
   for _, entry in ipairs(r.layers) do check_lambda(entry.rule.select or {}, ("layers.%s.select"):format(entry.name)) end
   return r
 end

@@ -168,6 +168,7 @@ end
 
 --- The channels of a unit to keep, ascending, from 1.
 ---@param order integer[]?    from solve.order
+---@param width integer?      nil: of a fixed lambda, what it leaves
 ---@return integer[] channels
 ---@return number? lambda
 function solve.keep(net, unit, stats, order, width, opts)
@@ -182,7 +183,7 @@ function solve.keep(net, unit, stats, order, width, opts)
     how.method = {table.unpack(how.stay or {})}
     for _, rank in ipairs(kept) do table.insert(how.method, places[rank]) end
   end
-  local channels, lambda = choose.channels(stats[1], width + #(how.stay or {}), how)
+  local channels, lambda = choose.channels(stats[1], width and width + #(how.stay or {}), how)
   local list = ranks_of(channels, places)
   table.sort(list)
   return list, lambda

@@ -58,6 +58,7 @@ local function budget_of(verb, opts)
       given = key
     end
   end
+  if not given and opts["select.lambda"] then return nil end       -- whether that finds a width, the schema tells
   if not given then
     core.fail("usage", ("%s: a budget is missing: --speedup X, or a share: --%s F"):format(verb,
               table.concat(budgets, " F, --", 2, #budgets - 1)))

@@ -1,6 +1,7 @@
 -- bindings/lua/lop/policy/rules.lua - what a recipe's `layers`, `round_to` and `budget.widths` say of each unit.
 
 local core = require "lop.core"
+local lambda = require "lop.lambda"
 local schema = require "lop.schema"
 local solve = require "lop.solve"
 local stream = require "lop.stream"
@@ -102,6 +103,12 @@ local function fix_widths(list, widths)
   end
 end
 
+-- Without a budget a unit's width is what its fixed lambda leaves, or said by its layer.
+local function check_finds_width(unit)
+  if unit.fixed or lambda.finds_width(unit.select) then return end
+  core.fail("usage", ("budget is missing: group '%s' has neither a fixed select.lambda nor keep"):format(unit.name))
+end
+
 --- The units that may be cut, with what the recipe says of each: fixed (its width), round_to, min, select, own.
 ---@param net lop.net
 ---@param all table[]         from units.find
@@ -116,7 +123,11 @@ function rules.apply(net, all, recipe)
     if not rule.skip and open[#open] == unit then list[#list + 1] = unit end
   end
   for _, entry in ipairs(recipe.layers) do check_entry(net, open, streams, entry) end
-  if recipe.budget.widths then fix_widths(list, recipe.budget.widths) end
+  if not recipe.budget then
+    for _, unit in ipairs(list) do check_finds_width(unit) end
+  elseif recipe.budget.widths then
+    fix_widths(list, recipe.budget.widths)
+  end
   return list
 end
 

@@ -151,6 +151,7 @@ end
 ---@return number[] losses
 ---@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met
 function widths.find(original, base, list, set, held, opts)
+  if not opts.budget then return allocate.by_lambda(base, list, set, opts), {} end
   local goal = goal_of(original, opts.budget)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
   local cost = units.cost(base, list, goal.kind)

@@ -4,6 +4,7 @@ local core = require "lop.core"
 local flags = require "lop.policy.flags"
 local job = require "lop.job"
 local json = require "lop.json"
+local memory = require "lop.memory"
 local prune = require "lop.prune"
 local recipes = require "lop.recipe"
 local widths = require "lop.policy.widths"
@@ -11,26 +12,29 @@ local widths = require "lop.policy.widths"
 local options = flags.options()
 options[#options + 1] = "trust"
 
+local shared = {memory = true, scratch = true, trust = true}
+for _, name in ipairs(recipes.options) do shared[name] = true end
+
 -- Options that go with a model and that a recipe says itself.
 local function check_alone(opts)
   for _, option in ipairs(options) do
     local name = type(option) == "table" and option.name or option
-    local shared = name == "memory" or name == "scratch" or name == "trust" or name == "seed"
-    if not shared and opts[name:gsub("-", "_")] ~= nil then
+    if not shared[name] and opts[name:gsub("-", "_")] ~= nil then
       core.fail("usage", ("plan: --%s goes with a model; with a recipe: KEY=VALUE (lop help recipe)"):format(name))
     end
   end
 end
 
 local function recipe_of(opts, args)
-  if opts.data or args[1]:match("%.onnx$") then
+  local is_recipe = args[1]:match("%.lua$") or core.system.kind(args[1]) == "folder"
+  if not is_recipe and (opts.data or args[1]:match("%.onnx$")) then
     if #args.settings > 0 then
       core.fail("usage", ("plan: %s=%s goes with a recipe"):format(args.settings[1].key, args.settings[1].value))
     end
     return flags.recipe("plan", opts, args[1])
   end
   check_alone(opts)
-  return (recipes.load(args[1], args.settings, opts.trust))
+  return (recipes.load(args[1], recipes.settings("plan", opts, args.settings), opts.trust))
 end
 
 local function show(plan, out)
@@ -41,7 +45,7 @@ local function show(plan, out)
   out:columns_of(rows)
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
   if plan.budget then out:line("%s", widths.text(plan.budget)) end
-  out:line("memory %d MB; forward passes for this plan: %d", math.ceil(plan.memory_bytes / 1e6), plan.forward_passes)
+  out:line("memory %s; forward passes for this plan: %d", memory.text(plan.memory_bytes), plan.forward_passes)
 end
 
 return {

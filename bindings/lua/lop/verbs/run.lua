@@ -4,6 +4,7 @@ local carry = require "lop.runs.carry"
 local core = require "lop.core"
 local folders = require "lop.runs.folder"
 local job = require "lop.job"
+local recipes = require "lop.recipe"
 local record = require "lop.runs.record"
 
 local text = [[
@@ -41,14 +42,14 @@ return {
   positional = {"RECIPE"},
   settings = true,
   options = {
-    "output", "trust", "memory", "scratch",
+    "output", "seed", "images", "positions", "preprocess", "trust", "memory", "scratch",
     {name = "resume", type = "flag", help = "go on with a run that was interrupted"},
     {name = "force", type = "flag", help = "replace the run that is in DIR"},
     {name = "clean", type = "flag", help = "remove journal/ when the run has ended"},
   },
   run = function(opts, args, out)
     if opts.resume and opts.force then core.fail("usage", "run: --resume and --force: one of them expected") end
-    local request = carry.request(args[1], args.settings, opts.trust)
+    local request = carry.request(args[1], recipes.settings("run", opts, args.settings), opts.trust)
     local result = result_of(request, place(args[1], request, opts), opts, out)
     job.show(result, out)
     out:document(result)
