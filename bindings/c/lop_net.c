@@ -255,6 +255,22 @@ static int net_set(lua_State *L)
     return 0;
 }
 
+/* Makes two convolutions of one, in place; the first is called LAYER/first. lop_graph_factor.
+ * ---@param layer string
+ * ---@param first lop.tensor   float32 (r, c, ...)
+ * ---@param second lop.tensor  float32 (n, r, ...) */
+static int net_factor(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const lop_tensor *first = lopL_checktensor(L, 3, "first"), *second = lopL_checktensor(L, 4, "second");
+    const int k = lop_graph_node(g, name);
+    lop_error err;
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    lopL_check(L, lop_graph_factor(g, k, first, second, &err), &err);
+    return 0;
+}
+
 /* auto_pad worked out, ONNX Conv: an odd pixel of SAME_UPPER goes to the end. */
 static void same_pads(lua_State *L, const lop_graph *g, const lop_node *n, const int64_t *kernel, const int64_t *stride,
                       const int64_t *dilation, int64_t pad[4])
@@ -386,7 +402,7 @@ static int net_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
-    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"window", net_window},
+    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"window", net_window},
     {"channels", lopL_net_channels},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},

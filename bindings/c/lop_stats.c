@@ -27,6 +27,8 @@ lopL_stats *lopL_checkstats(lua_State *L, int arg, const char *name)
 
 static lopL_stats *self(lua_State *L) { return lopL_checkstats(L, 1, "stats"); }
 
+static int64_t patch(const lopL_stats *s) { return lop_stats_channels(s->stats) * lop_stats_taps(s->stats); }
+
 int lopL_about(lua_State *L, int arg, const char *key)
 {
     if (lua_getiuservalue(L, arg, 1) != LUA_TTABLE) return LUA_TNIL;
@@ -154,6 +156,27 @@ static int stats_merge(lua_State *L)
     return 1;
 }
 
+/* The sums of rows that a first factor has been over: lop_stats_project.
+ * ---@param basis lop.tensor float32 or float64 (rank, ...): a row a channel of the result
+ * ---@param keep integer     the last `keep` entries of a patch's row stay apart: taps of the result
+ * ---@return lop.stats */
+static int stats_project(lua_State *L)
+{
+    lopL_stats *s = self(L);
+    const lop_tensor *basis = lopL_checktensor(L, 2, "basis");
+    const int64_t keep = luaL_checkinteger(L, 3), p = patch(s), size = lop_tensor_size(basis);
+    lop_error err;
+    const int64_t rank = basis->shape.ndim > 0 ? basis->shape.dim[0] : 0;
+    if (keep < 1 || rank < 1 || p % keep != 0 || size != rank * (p / keep))
+        return lopL_error(L, "basis: (rank, %I) values expected", (lua_Integer)(keep > 0 ? p / keep : 0));
+    lopL_stats *made = push_stats(L);
+    double *V = lua_newuserdatauv(L, (size_t)size * sizeof *V, 0);
+    for (int64_t i = 0; i < size; i++) V[i] = lop_tensor_get(basis, i);
+    lopL_check(L, lop_stats_project(s->stats, V, rank, keep, &made->stats, &err), &err);
+    lua_pop(L, 1);
+    return 1;
+}
+
 /* ---- files ---- */
 
 /* An entry that shares t's memory. */
@@ -238,8 +261,6 @@ static int push_copy(lua_State *L, const double *data, int64_t rows, int64_t col
     return 1;
 }
 
-static int64_t patch(const lopL_stats *s) { return lop_stats_channels(s->stats) * lop_stats_taps(s->stats); }
-
 /* ---@return lop.tensor  G = sum of x x^T, float64 (c k + 1, c k + 1): x is a patch, channel by channel, and a 1 */
 static int stats_gram(lua_State *L)
 {
@@ -303,7 +324,8 @@ static int stats_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {{"add", stats_add},       {"merge", stats_merge},   {"save", stats_save},
                                    {"gram", stats_gram},     {"cross", stats_cross},   {"energy", stats_energy},
-                                   {"zeros", stats_zeros},   {"close", stats_gc},      {NULL, NULL}};
+                                   {"zeros", stats_zeros},   {"close", stats_gc},      {"project", stats_project},
+                                   {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", stats_gc}, {"__close", stats_gc}, {"__tostring", stats_tostring}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"stats", stats_new}, {"load_stats", stats_load}, {NULL, NULL}};
 

@@ -218,6 +218,14 @@ lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out
  * The convolution takes over the BN's output name. *count: how many. Shared initializers are copied, not changed. */
 lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
 
+/* ---- low rank (graph/factor.c) ---- */
+
+/* Replaces a convolution of one group, weight (n, c, kh, kw), by two: NAME/first with the filters `first` (r, c, ..), then
+ * itself, bias, name and output kept, with `second` (n, r, ..). Along each dimension of the window one of them has the
+ * whole kernel, with its stride, pads and dilation, and the other a 1. Shares both tensors' memory. UNSUPPORTED: another
+ * node, or auto_pad; SHAPE: factors of other sizes. On MEMORY g can only be freed. */
+lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, const lop_tensor *second, lop_error *err);
+
 /* ---- plain weights (graph/plain.c) ---- */
 
 /* Nodes that read only initializers (Constant; a DequantizeLinear, Cast, Reshape, ... of weights) leave, and what they

@@ -24,6 +24,11 @@ const double *lop_stats_gram(lop_stats *s);             /* completes the lower t
 const double *lop_stats_cross(const lop_stats *s);
 const double *lop_stats_energy(const lop_stats *s);
 const double *lop_stats_nonzero(const lop_stats *s);    /* (p): rows in which the entry was not 0 */
+/* The sums of projected rows, as if they had been added: an entry of the patch is (a, b), number a * keep + b, b < keep;
+ * the new row has the entries (i, b), x'_ib = sum over a of basis[i][a] x_ab: `rank` channels of `keep` taps. basis (rank,
+ * c k / keep), row-major. What a low-rank factor in front of a layer makes of it. *out is yours. */
+lop_status lop_stats_project(lop_stats *s, const double *basis, int64_t rank, int64_t keep, lop_stats **out,
+                             lop_error *err);
 /* Atomic file (an .npz with arrays gram, cross, energy, nonzero, rows, size) and back. more (may be NULL): further arrays,
  * of other names, that are written beside them; on the way back, cleared and filled with what else the file holds. */
 lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err);

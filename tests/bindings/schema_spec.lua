@@ -54,7 +54,7 @@ describe("a recipe's check", function()
       {{order = "bakward"}, "usage", "order: unknown bakward (did you mean 'backward'?)"},
       {{order = {}}, "usage", "order: a list of names expected"}, {{order = {1}}, "usage", "order: string expected"},
       {{order = {"a", x = 1}}, "usage", "order: a list of names expected"},
-      {{cuts = {"width", "rank"}}, "unsupported", "cuts = \"rank\": not in this version"},
+      {{cuts = {"width", "sampler"}}, "unsupported", "cuts = \"sampler\": not in this version"},
       {{cuts = {"sampler"}}, "unsupported", "cuts = \"sampler\": not in this version"},
       {{cuts = {"wdth"}}, "usage", "cuts: unknown wdth (did you mean 'width'?)"},
       {{residual = {input = "sampler"}}, "unsupported", "residual.input = \"sampler\": not in this version"},
@@ -131,7 +131,7 @@ describe("KEY=VALUE", function()
       {"budgt.macs", "1", "unknown key 'budgt.macs' (did you mean 'budget'?)"},
       {"budget", "1", "budget.KEY=VALUE expected"},
       {"budget.ms", "3", "budget.ms: not in this version"},
-      {"cuts", "width,rank", "cuts = \"rank\": not in this version"},
+      {"cuts", "width,sampler", "cuts = \"sampler\": not in this version"},
       {"layers.a.skp", "true", "layers.NAME.KEY expected"}, {"round_to", "x", "round_to: integer expected, got string"},
       {"finetune", "1", "finetune: not in this version"}} do
       local ok, e = pcall(set, case[1], case[2])

@@ -2,6 +2,8 @@
 -- final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
 
 local frontier = require "lop.frontier"
+local joint = require "lop.joint"
+local ranks = require "lop.ranks"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
@@ -47,21 +49,31 @@ local function rows_of(net, front, name)
   return rows
 end
 
+-- What cuts a unit of copies of the net and rebuilds what reads it: a function of the copy and the width.
+local function cutter_of(base, unit, stats, opts)
+  if unit.kind == "rank" then return ranks.cutter(base, unit, stats[1], nil, opts) end
+  local order = solve.order(base, unit, stats, opts)
+  return function(net, width)
+    solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
+  end
+end
+
 -- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before its producer.
 local function curve_of(base, unit, number, front, behind, want, opts)
   local output, curve = base:outputs()[1].name, {}
   opts = solve.options(unit, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
-  local order = solve.order(base, unit, stats, opts)
-  for _, width in ipairs(grid(unit.width)) do
+  local cut = cutter_of(base, unit, stats, opts)
+  for _, width in ipairs(grid(unit.most or unit.width)) do
     local loss = 0
     if width < unit.width then
-      local net = base:clone()
-      solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
+      local net <close> = base:clone()
+      cut(net, width)
       loss = loss_of(rows_of(net, behind, output), want)
     end
     curve[#curve + 1] = {width = width, loss = loss}
   end
+  if unit.most then curve[#curve + 1] = {width = unit.width, loss = 0} end
   return curve
 end
 
@@ -92,9 +104,12 @@ function allocate.errors(base, list, set, opts)
       front:advance(base, frontier.position(base, unit.producer) - 1)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
-      local errors, curve = solve.errors(base, unit, stats, own), {}
-      for width = grid(unit.width)[1], unit.width do curve[#curve + 1] = {width = width, loss = errors[width]} end
-      curve[#curve].loss = 0            -- the whole unit: what is left there is the ridge's
+      local rank, most = unit.kind == "rank", unit.most or unit.width - 1
+      local errors, curve = rank and ranks.errors(base, unit, stats[1], own) or solve.errors(base, unit, stats, own), {}
+      for width = grid(unit.most or unit.width)[1], most do
+        curve[#curve + 1] = {width = width, loss = errors[width]}
+      end
+      curve[#curve + 1] = {width = unit.width, loss = 0}        -- what is left there is the ridge's
       curves[number] = curve
     end
     if opts.progress then opts.progress("measure", number, #list) end
@@ -200,10 +215,36 @@ local function nudge(list, losses, least, cost, budget, widths)
   return widths
 end
 
+local function has_ranks(list)
+  for _, unit in ipairs(list) do
+    if unit.kind == "rank" then return true end
+  end
+  return false
+end
+
+-- The widths that were measured and are allowed, by unit.
+local function grids_of(list, curves, losses)
+  local grids = {}
+  for i, unit in ipairs(list) do
+    grids[i] = {}
+    for _, point in ipairs(curves[i] or {}) do
+      if losses[i][point.width] then table.insert(grids[i], point.width) end
+    end
+    if grids[i][#grids[i]] ~= unit.width then table.insert(grids[i], unit.width) end
+  end
+  return grids
+end
+
 local function total(losses, widths)
   local sum = 0
   for i, w in ipairs(widths) do sum = sum + losses[i][w] end
   return sum
+end
+
+local function with_losses(losses, widths)
+  local loss = {}
+  for i, w in ipairs(widths) do loss[i] = losses[i][w] end
+  return widths, loss
 end
 
 -- Losses of the widths that a unit may have, and the least of them.
@@ -227,8 +268,13 @@ function allocate.widths(list, curves, cost, budget)
     losses[i], least[i] = choices_of(unit, curves[i])
     widths[i] = unit.fixed or unit.width
   end
-  if cost(least) > budget then return nil, cost(least) end
   local best
+  if has_ranks(list) then
+    best = joint.widths(list, grids_of(list, curves, losses), losses, cost, budget)
+    if not best then return nil, cost(least) end
+    return with_losses(losses, nudge(list, losses, least, cost, budget, best))
+  end
+  if cost(least) > budget then return nil, cost(least) end
   for _ = 1, POINTS do                  -- costs depend on neighbours: repeated until the widths stand
     local slope, linear = slopes(list, cost, widths), 0
     for i, w in ipairs(widths) do linear = linear + slope[i] * w end
@@ -243,9 +289,7 @@ function allocate.widths(list, curves, cost, budget)
     if same then break end
   end
   best = best or nudge(list, losses, least, cost, budget, table.move(least, 1, #least, 1, {}))
-  local loss = {}
-  for i, w in ipairs(best) do loss[i] = losses[i][w] end
-  return best, loss
+  return with_losses(losses, best)
 end
 
 return allocate

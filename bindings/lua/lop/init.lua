@@ -7,7 +7,7 @@ local folder = path:match("^(.*/)[^/]*$") or "./"
 core.library(folder)                    -- errors name the script's line, not one in here
 
 local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true,
-                limited = true}
+                limited = true, factor_spatial = true, factor_channel = true}
 
 local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do
@@ -20,6 +20,7 @@ local choose = require "lop.choose"
 lop.select, lop.curve, lop.reconstruct = choose.select, choose.curve, choose.reconstruct
 lop.sample, lop.lasso = require("lop.sample").run, require("lop.path").new
 lop.lambda = require("lop.lambda").schedules
+lop.decompose = require "lop.decompose"
 lop.alternation, lop.load_stats, lop.op = nil, nil, nil
 for name, operator in pairs(require "lop.functional") do lop[name] = operator end
 

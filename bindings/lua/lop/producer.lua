@@ -7,9 +7,11 @@
 -- X: the producer's patches, W2: the consumer's filters, all taps of a channel together. That is a Gauss-Newton step
 -- with its matrix taken as the Kronecker product of the two (K-FAC: Martens and Grosse, ICML 2015): as if neighbouring
 -- positions were independent. The step is halved until the error on held-out images falls, then the consumer is solved
--- anew; rounds end when these images gain no more.
+-- anew; rounds end when these images gain no more. Of a consumer that was factored W2 is the product of its factors,
+-- and the second of them is what is solved.
 
 local core = require "lop.core"
+local ranks = require "lop.ranks"
 local solve = require "lop.solve"
 
 local SERIES, ROUND = 1 << 17, 1 << 12   -- added to a unit's number: the positions of these sums, round by round
@@ -33,15 +35,29 @@ local function readers(net, name)
   return list
 end
 
+-- Where a consumer's input comes in: itself, or the first of its factors; and its filters.
+local function entry_of(net, consumer)
+  local layer, first = net:layer(consumer.name), ranks.first(net, consumer.name)
+  if not first then return layer.name, layer.inputs[1].name, layer.weight end
+  return first.name, first.inputs[1].name, ranks.product(first.weight, layer.weight)
+end
+
+-- What is solved anew for a unit: its consumer, or the second factor, which reads the first.
+local function solved_of(net, unit)
+  local consumer = unit.consumers[1]
+  if not ranks.first(net, consumer.name) then return unit end
+  return ranks.pair(net, {name = unit.name, producer = consumer.name, consumers = {consumer}})
+end
+
 --- Whether a unit is a convolution, a ReLU or nothing, and a convolution that reads nothing else.
 function producer.fits(net, unit)
   local consumer, window = unit.consumers[1], net:window(unit.producer)
   if #unit.consumers ~= 1 or consumer.gemm or unit.partial or not window or window.group ~= 1 then return false end
-  local name = net:layer(unit.producer).outputs[1].name
+  local name, entry = net:layer(unit.producer).outputs[1].name, entry_of(net, consumer)
   for _ = 1, 2 do
     local list = readers(net, name)
     if #list ~= 1 then return false end
-    if list[1].name == consumer.name then return true end
+    if list[1].name == entry then return true end
     if list[1].op ~= "Relu" then return false end
     name = list[1].outputs[1].name
   end
@@ -102,7 +118,7 @@ local function gradients(base, net, unit, names, number, side, opts)
     local x, h, y = run(i)
     local t = target(i)
     local r = t - y
-    back = back or producer.backward(net:layer(consumer.name).weight, consumer.window, r, h, names.masked)
+    back = back or producer.backward(names.filters(net), consumer.window, r, h, names.masked)
     local g = back(r, h)
     how.first = (i - 1) * side.now.chunk
     stats:add(x, g, how)
@@ -148,16 +164,16 @@ local function round(base, net, unit, names, number, sides, opts, error_now, bef
   local consumer = unit.consumers[1]
   local stats = gradients(base, net, unit, names, number, sides[1], opts)
   local layer, old = net:layer(unit.producer), net:layer(consumer.name)
-  local dw, db = step(stats, layer.weight, old.weight)
+  local dw, db = step(stats, layer.weight, names.filters(net))
   local scale, better = 1, false
   for _ = 0, HALVINGS do
-    net:set(unit.producer, layer.weight + dw * scale, layer.bias + db * scale)
+    net:set(unit.producer, layer.weight + dw * scale, layer.bias and layer.bias + db * scale)
     better = error_now() < before
     if better then break end
     scale = scale / 2
   end
   if better then
-    local err = solve.rebuild(base, net, unit, number, sides, opts)
+    local err = solve.rebuild(base, net, solved_of(net, unit), number, sides, opts)
     local after = error_now()
     if after < before then return after, err end
   end
@@ -172,9 +188,11 @@ end
 ---@return integer            rounds that helped
 ---@return number? error      relative, of the consumer; nil without such a round
 function producer.refit(base, net, unit, number, sides, rounds, opts)
-  if not producer.fits(net, unit) or not net:layer(unit.producer).bias then return 0 end
+  if not producer.fits(net, unit) then return 0 end
   local layer, consumer = net:layer(unit.producer), net:layer(unit.consumers[1].name)
-  local names = {input = layer.inputs[1].name, between = consumer.inputs[1].name, output = consumer.outputs[1].name}
+  local _, between = entry_of(net, unit.consumers[1])
+  local names = {input = layer.inputs[1].name, between = between, output = consumer.outputs[1].name,
+                 filters = function(now) return select(3, entry_of(now, unit.consumers[1])) end}
   names.masked = names.between ~= layer.outputs[1].name
   local error_now, done = judge(base, net, unit, names.output, sides[2], opts)
   local before, count, err = error_now(), 0, nil

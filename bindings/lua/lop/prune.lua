@@ -7,6 +7,7 @@ local frontier = require "lop.frontier"
 local memory = require "lop.memory"
 local order = require "lop.policy.order"
 local producer = require "lop.producer"
+local ranks = require "lop.ranks"
 local rules = require "lop.policy.rules"
 local solve = require "lop.solve"
 local stream = require "lop.stream"
@@ -16,6 +17,7 @@ local widths_of = require "lop.policy.widths"
 local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
 local DUE = 1 << 14                     -- and of layers that read a cut stream
+local RANK = 1 << 9                     -- and of the rebuilding around a layer that was factored
 
 local prune = {}
 
@@ -102,37 +104,85 @@ local function note_kept(base, unit, channels, kept)
   end
 end
 
--- Consumers of streams that were cut, rebuilt where the order has come to them: those before the unit's producer, and
--- those that read what stands there; all of them without a unit. `work`: not taken from the journal.
-local function catch_up(base, net, unit, due, number, sides, work, opts)
+-- Consumers of streams that were cut, rebuilt where the order has come to them: those before a layer, and those that
+-- read what stands there; all of them without a layer. `work`: not taken from the journal.
+local function catch_up(base, net, place, due, number, sides, work, opts)
   local function rebuild(name)
     if work then refit(base, net, name, DUE + number, sides, opts) end
     due[name] = nil
   end
-  for _, name in ipairs(stream.before(net, due, unit and unit.producer)) do
+  for _, name in ipairs(stream.before(net, due, place)) do
     stand_before(sides, base, net, name, opts.passes)
     rebuild(name)
   end
-  if not unit then return end
-  stand_before(sides, base, net, unit.producer, opts.passes)
+  if not place then return end
+  stand_before(sides, base, net, place, opts.passes)
   for _, name in ipairs(stream.beside(net, due, sides[1].now)) do
-    if name ~= unit.producer then rebuild(name) end
+    if name ~= place then rebuild(name) end
+  end
+end
+
+-- Rounds of the producer's refit; notes them, and the consumer's error where that fell.
+local function refit_producer(base, net, unit, i, sides, own, report)
+  local rounds, better = producer.refit(base, net, unit, i, sides, own.producer, own)
+  report.rounds = (report.rounds or 0) + rounds
+  report.error = better or report.error
+end
+
+-- Factors a layer. What reads it is rebuilt, and the filters before are refitted, once all around is as it will be.
+local function do_rank(base, net, unit, i, report, sides, own)
+  local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
+  report.error = ranks.cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
+  if own.producer > 0 then refit_producer(base, net, ranks.pair(net, unit), RANK + i, sides, own, report) end
+  local around = own.around(unit)
+  if own.producer > 0 and around.before then
+    refit_producer(base, net, around.before, 2 * RANK + i, sides, own, report)
+  end
+  if around.after then solve.rebuild(base, net, around.after, RANK + i, sides, own) end
+  if own.producer > 0 and around.after then
+    refit_producer(base, net, around.after, 3 * RANK + i, sides, own, {})
   end
 end
 
 -- What one unit does to the net: refits its producer, cuts, rebuilds its consumers and refits the producer again.
 local function do_unit(base, net, unit, i, report, sides, refits, own)
+  if unit.kind == "rank" then
+    if report.width_after < unit.width then do_rank(base, net, unit, i, report, sides, own) end
+    return nil
+  end
   if refits then refit(base, net, unit.producer, i, sides, own) end
   if report.width_after >= unit.width then return nil end
   local channels
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
   report.channels = zero_based(channels, unit.places)
-  if own.producer > 0 then
-    local better
-    report.rounds, better = producer.refit(base, net, unit, i, sides, own.producer, own)
-    report.error = better or report.error
+  if own.producer > 0 and not own.around(unit).factored then
+    refit_producer(base, net, unit, i, sides, own, report)
   end
   return channels
+end
+
+-- What a unit has to do with the ranks of its layer's neighbours, by unit. Of a rank: before, the unit of width that
+-- its layer reads, whose filters are refitted once more; after, the one that it makes, which is rebuilt and refitted
+-- unless what reads that is factored too, later. Of a width: factored, whether one of its layers will be, so that its
+-- filters are refitted then. stand: the layer before which all that can be done.
+local function around_of(list, widths)
+  local maker, reader, factored = {}, {}, {}
+  for i, unit in ipairs(list) do
+    if unit.kind == "rank" then
+      factored[unit.producer] = widths[i] < unit.width
+    elseif #unit.producers == 1 and #unit.consumers == 1 and not unit.partial and not unit.stream then
+      maker[unit.producer], reader[unit.consumers[1].name] = unit, unit
+    end
+  end
+  return function(unit)
+    local after, before = maker[unit.producer], reader[unit.producer]
+    local stand = before and factored[unit.producer] and before.producer or unit.producer
+    if unit.kind ~= "rank" then
+      local one = after == unit
+      return {stand = stand, factored = one and (factored[unit.producer] or factored[unit.consumers[1].name])}
+    end
+    return {stand = stand, before = before, after = after and not factored[after.consumers[1].name] and after or nil}
+  end
 end
 
 -- Cuts all units to these widths. With a journal, what it holds is taken from there; the frontiers then make the moves
@@ -144,14 +194,14 @@ local function run(base, list, widths, set, held, opts)
   local sides = {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
   local due = {}
-  opts = solve.options({own = {kept = {}}}, opts)
+  opts = solve.options({own = {kept = {}, around = around_of(list, widths)}}, opts)
   for done, i in ipairs(sequence) do
     local unit, began = list[i], core.system.seconds()
     local own = solve.options(unit, opts)
     local entry = done <= finished and journal:entry(done) or {}
     local report = entry.report or {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
     if widths[i] < unit.width or (first < i and opts.refit) then
-      catch_up(base, net, unit, due, i, sides, done > finished, opts)
+      catch_up(base, net, opts.around(unit).stand, due, i, sides, done > finished, opts)
       due[unit.producer] = nil          -- do_unit rebuilds it
     end
     local passes = opts.passes.count
@@ -168,7 +218,7 @@ local function run(base, list, widths, set, held, opts)
       for _, c in ipairs(unit.consumers) do
         solved[c.name], due[c.name] = not waits or nil, waits or nil
       end
-      note_kept(base, unit, entry.channels, opts.kept)
+      if unit.kind ~= "rank" then note_kept(base, unit, entry.channels, opts.kept) end
       first = math.min(first, i)
     end
     layers[i] = report
@@ -203,14 +253,24 @@ local function find_widths(original, base, list, set, held, opts)
   return widths, losses, plan.goal
 end
 
+-- What the recipe's cuts allow. Widths that may not be cut are fixed: what a rank changes is rebuilt behind them.
+local function all_units(base, cuts)
+  local allowed, widths = {}, units.find(base)
+  for _, word in ipairs(cuts) do allowed[word] = true end
+  if not allowed.width then
+    for _, unit in ipairs(widths) do unit.fixed = unit.width end
+  end
+  return allowed.rank and ranks.merge(base, widths, ranks.find(base)) or widths
+end
+
 -- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
 local function prepare(original, set, held, opts)
   local base = original:clone()
   base:fold_constants()
   base:fold_bn()
   local before, places = drop_dead(base)
-  local all = units.find(base)
-  for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name], places[unit.name] end
+  local all = all_units(base, opts.recipe.cuts)
+  for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name] or unit.width, places[unit.name] end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = rules.apply(base, all, opts.recipe)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
@@ -258,9 +318,15 @@ function prune.plan(original, set, held, opts)
     groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
                  loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}
   end
+  for i, unit in ipairs(p.list) do
+    if unit.kind == "rank" then
+      groups[#groups + 1] = {name = unit.name, width = unit.width, keep = p.widths[i], loss = p.losses[i],
+                             prunable = true}
+    end
+  end
   return {groups = groups, memory_bytes = p.needed, scratch_bytes = 0, budget = p.goal,
           forward_passes = opts.passes.count, macs_before = original:macs(),
-          macs_after = units.cost(p.base, p.list, "macs")(p.widths)}
+          macs_after = ranks.cost(p.base, p.list, "macs")(p.widths)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

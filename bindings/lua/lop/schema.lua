@@ -86,7 +86,7 @@ schema.keys = {
               help = "losses at the outputs, local errors, one keep ratio, the ratios of He et al. 2017"},
   order = {type = "list", words = {"forward", "backward"}, default = "forward", also = is_function,
            takes = "function(groups) -> list", help = "which group is cut when; those not listed come last"},
-  cuts = {type = "list", choices = {"width"}, later = {"rank", "sampler"}, default = {"width"},
+  cuts = {type = "list", choices = {"width", "rank"}, later = {"sampler"}, default = {"width"},
           help = "what the allocation may use"},
   round_to = {type = "integer", least = 1, default = 1, help = round_to.help},
   select = select, reconstruct = reconstruct, residual = residual,

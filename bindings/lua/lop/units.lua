@@ -19,8 +19,8 @@ local function addition(net, output)
   return {name = add.outputs[1].name, other = other.name}
 end
 
--- How a layer reads, where its weights can be solved: {name, window, residual, channels}; nil where they cannot.
-local function consumer_of(net, name)
+--- How a layer reads, where its weights can be solved: {name, window, residual, gemm, channels}; nil where they cannot.
+function units.consumer(net, name)
   local layer = net:layer(name)
   local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
   if not window or window.group ~= 1 or not layer.weight then return nil end
@@ -64,7 +64,7 @@ local function unit_of(net, group)
   local unit = {name = group.name, width = group.width, producer = group.producers[1], producers = group.producers,
                 consumers = {}, stream = group.kind == "stream" or nil}
   for i, name in ipairs(group.consumers) do
-    local c = consumer_of(net, name)
+    local c = units.consumer(net, name)
     if not c or not reads_all_once(net, name, group) or units.too_wide(net:layer(name)) then return nil end
     unit.partial = unit.partial or c.channels ~= group.width
     if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
@@ -175,9 +175,10 @@ end
 
 -- A unit has fewer channels (width) than the group had (before) where dead ones were dropped.
 
---- Multiples of the unit's round_to from its least width on, and all of it.
+--- Multiples of the unit's round_to from its least width on, and all of it; of ranks, those that save.
 function units.allows(unit, width)
-  return width == unit.width or (width % (unit.round_to or 1) == 0 and width >= (unit.min or 1))
+  return width == unit.width or (width % (unit.round_to or 1) == 0 and width >= (unit.min or 1)
+                                 and width <= (unit.most or width))
 end
 
 --- The next allowed width from `width` on: upward, or downward with step -1; nil where there is none.
@@ -204,7 +205,8 @@ function units.shares(list, ratio, weights)
   for i, u in ipairs(list) do
     local weight = weights and weights[i] or 1
     local whole = u.before or u.width
-    widths[i] = u.fixed or units.nearest(u, weight == math.huge and u.width or whole * ratio * weight)
+    local share = (u.kind == "rank" or weight == math.huge) and u.width or whole * ratio * weight
+    widths[i] = u.fixed or units.nearest(u, share)
   end
   return widths
 end

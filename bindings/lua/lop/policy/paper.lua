@@ -78,11 +78,18 @@ end
 --- Relative shares of the channels, by unit; math.huge: it stays whole.
 ---@return number[]
 function paper.shares(net, list)
-  local shares = vgg(net, list) or residual(net, list)
-  if not shares then
+  local widths, place = {}, {}
+  for i, unit in ipairs(list) do
+    if unit.kind ~= "rank" then widths[#widths + 1], place[#place + 1] = unit, i end
+  end
+  local found = vgg(net, widths) or residual(net, widths)
+  if not found then
     core.fail("unsupported", "allocate = \"paper\": its ratios are for VGG-16 and residual nets: sensitivity, "
               .. "error or uniform")
   end
+  local shares = {}
+  for i in ipairs(list) do shares[i] = math.huge end            -- ranks: the layer stays as it is
+  for k, i in ipairs(place) do shares[i] = found[k] end
   return shares
 end
 

@@ -1,0 +1,124 @@
+-- bindings/lua/lop/joint.lua - widths and ranks together. What a rank saves hangs on the widths around its layer, so
+-- these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a price each
+-- neighbourhood, a width with the ranks of the layers it touches, is searched whole while the others stand; the price
+-- is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved exactly.
+
+local joint = {}
+
+local PRICES, SWEEPS = 40, 6
+local MOST = 20000                      -- choices of a neighbourhood that are looked at
+
+-- For each unit of width the ranks of its makers and readers; ranks that no width touches stand alone.
+local function neighbourhoods(list)
+  local by_layer, lists, taken = {}, {}, {}
+  for i, unit in ipairs(list) do
+    if unit.kind == "rank" then by_layer[unit.producer] = i end
+  end
+  for i, unit in ipairs(list) do
+    if unit.kind ~= "rank" then
+      local own, seen = {i}, {}
+      local function touch(name)
+        local r = by_layer[name]
+        if r and not seen[r] then own[#own + 1], seen[r], taken[r] = r, true, true end
+      end
+      for _, name in ipairs(unit.producers) do touch(name) end
+      for _, c in ipairs(unit.consumers) do touch(c.name) end
+      lists[#lists + 1] = own
+    end
+  end
+  for i, unit in ipairs(list) do
+    if unit.kind == "rank" and not taken[i] then lists[#lists + 1] = {i} end
+  end
+  return lists
+end
+
+-- The best of all choices of some units, the others as they are: changes widths.
+local function search(own, options, losses, cost, price, widths)
+  local best, chosen = math.huge, {}
+  local function walk(k, loss)
+    if loss >= best then return end     -- a cost is not negative: only dearer from here
+    if k > #own then
+      local value = loss + price * cost(widths)
+      if value < best then
+        best = value
+        for _, i in ipairs(own) do chosen[i] = widths[i] end
+      end
+      return
+    end
+    local i = own[k]
+    for _, w in ipairs(options[i]) do
+      widths[i] = w
+      walk(k + 1, loss + losses[i][w])
+    end
+  end
+  walk(1, 0)
+  return chosen
+end
+
+local function solve_at(price, lists, options, losses, cost, start)
+  local widths = table.move(start, 1, #start, 1, {})
+  for _ = 1, SWEEPS do
+    local changed = false
+    for _, own in ipairs(lists) do
+      local was = {}
+      for _, i in ipairs(own) do was[i] = widths[i] end
+      local chosen = search(own, options, losses, cost, price, widths)
+      for _, i in ipairs(own) do
+        widths[i] = chosen[i]
+        changed = changed or chosen[i] ~= was[i]
+      end
+    end
+    if not changed then break end
+  end
+  return widths
+end
+
+-- What of its options a unit offers: those of the measured grid, thinned where a neighbourhood has too many choices.
+local function options_of(list, grids, lists)
+  local options = {}
+  for i, unit in ipairs(list) do options[i] = unit.fixed and {unit.fixed} or grids[i] end
+  for _, own in ipairs(lists) do
+    local count = 1
+    for _, i in ipairs(own) do count = count * #options[i] end
+    while count > MOST do
+      count = 1
+      for _, i in ipairs(own) do
+        local thin = {}
+        for k, w in ipairs(options[i]) do
+          if k % 2 == 1 or k == #options[i] then thin[#thin + 1] = w end
+        end
+        options[i] = thin
+        count = count * #thin
+      end
+    end
+  end
+  return options
+end
+
+--- Widths and ranks within the budget, of the measured ones.
+---@param grids integer[][]   by unit: the widths measured, ascending, the whole last
+---@param losses table[]      by unit and width
+---@param cost fun(widths: integer[]): number
+---@return integer[]? widths  nil where the cheapest of these exceeds the budget
+function joint.widths(list, grids, losses, cost, budget)
+  local lists, whole = neighbourhoods(list), {}
+  local options = options_of(list, grids, lists)
+  for i, unit in ipairs(list) do whole[i] = unit.fixed or unit.width end
+  local top = cost(whole)
+  local low, high = 0, 1e3 / top        -- per unit of cost; a loss of 1 is an output gone
+  local best = solve_at(high, lists, options, losses, cost, whole)
+  if cost(best) > budget then return nil end
+  for _ = 1, PRICES do
+    local price = low == 0 and high / 10 or math.sqrt(low * high)
+    local found = solve_at(price, lists, options, losses, cost, whole)
+    if cost(found) <= budget then
+      best, high = found, price
+    else
+      low = price
+    end
+    if low > 0 and high / low < 1.0005 then break end
+  end
+  return best
+end
+
+return joint
