@@ -44,6 +44,7 @@ TEST_SRC := $(sort $(wildcard tests/core/*/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/fuzz/%,$(FUZZ_SRC))
 TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/conformance/test_conformance \
+	$(OUT)/tests/cli/test_prompt \
 	$(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/test_%,$(FUZZ_SRC))
 
 .PHONY: force all help test test-long fuzz fuzzers bench check install uninstall clean lua
@@ -104,6 +105,10 @@ $(OUT)/tests/%: tests/core/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 $(OUT)/tests/conformance/%: tests/conformance/%.c $(OUT)/liblop.a $(wildcard tests/support/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests $< -o $@ $(OUT)/liblop.a -lcmocka $(LIBS)
+
+$(OUT)/tests/cli/test_prompt: tests/cli/test_prompt.c $(OUT)/lop $(wildcard tests/support/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -Itests -DPROGRAM='"$(OUT)/lop"' $< -o $@ -lcmocka -lutil
 
 # A target of tests/fuzz is a fuzzer, and a test that replays what fuzzers have found.
 FUZZ_CC = $(CC) $(CFLAGS) $(CPPFLAGS) -Itests -DLUA_FOLDER='"$(OUT)/share/lua/5.4"' $(filter %.c %.o,$^) -o $@
