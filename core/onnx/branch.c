@@ -137,43 +137,19 @@ static lop_status define_all(lop_graph *g, const lop_node *n, const Onnx__GraphP
     return st;
 }
 
-/* protobuf-c's strings are malloc's. */
-static lop_status rename_text(const lop_graph *g, const renaming *r, char **text, lop_error *err)
+typedef struct { const lop_graph *g; const renaming *names; } renamer;
+
+/* The body's names become the graph's. protobuf-c's strings are malloc's. */
+static lop_status rename_text(void *context, char **text, lop_error *err)
 {
-    const int i = *text ? find(r, *text) : -1;
-    if (i < 0 || strcmp(g->value[r->to[i]]->name, *text) == 0) return LOP_OK;
-    char *name = strdup(g->value[r->to[i]]->name);
+    const renamer *r = context;
+    const int i = *text ? find(r->names, *text) : -1;
+    if (i < 0 || strcmp(r->g->value[r->names->to[i]]->name, *text) == 0) return LOP_OK;
+    char *name = strdup(r->g->value[r->names->to[i]]->name);
     if (!name) return lop_fail(err, LOP_E_MEMORY, "no memory for a name");
     free(*text);
     *text = name;
     return LOP_OK;
-}
-
-static lop_status rename_infos(const lop_graph *g, const renaming *r, Onnx__ValueInfoProto **list, size_t n,
-                               lop_error *err)
-{
-    lop_status st = LOP_OK;
-    for (size_t k = 0; st == LOP_OK && k < n; k++) st = rename_text(g, r, &list[k]->name, err);
-    return st;
-}
-
-/* The body's names become the graph's, in bodies within it too: depth is bounded by what lop_onnx_check lets pass. */
-static lop_status rename_body(const lop_graph *g, const renaming *r, Onnx__GraphProto *m, lop_error *err)
-{
-    lop_status st = rename_infos(g, r, m->output, m->n_output, err);
-    if (st == LOP_OK) st = rename_infos(g, r, m->value_info, m->n_value_info, err);
-    for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) st = rename_text(g, r, &m->initializer[k]->name, err);
-    for (size_t k = 0; st == LOP_OK && k < m->n_node; k++) {
-        Onnx__NodeProto *n = m->node[k];
-        for (size_t i = 0; st == LOP_OK && i < n->n_input; i++) st = rename_text(g, r, &n->input[i], err);
-        for (size_t o = 0; st == LOP_OK && o < n->n_output; o++) st = rename_text(g, r, &n->output[o], err);
-        for (size_t a = 0; st == LOP_OK && a < n->n_attribute; a++) {
-            if (n->attribute[a]->g) st = rename_body(g, r, n->attribute[a]->g, err);
-            for (size_t i = 0; st == LOP_OK && i < n->attribute[a]->n_graphs; i++)
-                st = rename_body(g, r, n->attribute[a]->graphs[i], err);
-        }
-    }
-    return st;
 }
 
 /* ---- a body into the graph ---- */
@@ -235,7 +211,8 @@ static lop_status take(lop_graph *g, int at, bool then, const char *folder, lop_
     lop_onnx_reader r = {.g = g, .folder = folder, .err = err};
     lop_status st = check_body(n, m->g, err);
     if (st == LOP_OK) st = define_all(g, n, m->g, &names, err);
-    if (st == LOP_OK) st = rename_body(g, &names, m->g, err);
+    renamer by = {g, &names};
+    if (st == LOP_OK) st = lop_onnx_names_of_graph(m->g, rename_text, &by, err);
     if (st == LOP_OK) st = insert_body(&r, at, m->g);
     renaming_clear(&names);
     onnx__attribute_proto__free_unpacked(m, NULL);

@@ -1,17 +1,19 @@
 /* core/onnx/onnx.h - ONNX files to graphs and back.
  *
- * What the graph has no words for (functions, subgraphs, node metadata, ...) is kept as bytes and written again. Files
- * are not trusted: lengths, nesting (64 levels) and every tensor's size are checked before anything is unpacked or
- * allocated, and external data is read only from inside the model's folder. Different files may be read and written at
- * once. */
+ * What the graph has no words for (subgraphs, node metadata, ...) is kept as bytes and written again. A node that calls
+ * one of the model's functions becomes the function's body, its inner names "call/name"; where nothing calls any,
+ * functions stay as they came. Files are not trusted: lengths, nesting (64 levels), what functions grow to (2^17 nodes,
+ * 256 MiB) and every tensor's size are checked before anything is unpacked or allocated, and external data is read only
+ * from inside the model's folder. Different files may be read and written at once. */
 #ifndef LOP_ONNX_ONNX_H
 #define LOP_ONNX_ONNX_H
 #include "graph/graph.h"
 
 /* Reads a model; ops (borrowed, may be NULL) becomes the graph's table. *out is the caller's to free, NULL on error.
  * Messages begin with path. NOTFOUND and IO as lop_file_open; FORMAT: no ONNX model, cut off, a tensor's data missing,
- * nodes that fit no order; UNSUPPORTED: an initializer of strings or of more than LOP_MAX_DIMS dimensions, a sparse
- * one. Names and doc strings of tensors in attributes, and doc strings of attributes and initializers, are dropped. */
+ * nodes that fit no order, a function that calls itself; UNSUPPORTED: an initializer of strings or of more than
+ * LOP_MAX_DIMS dimensions, a sparse one, a function that uses an operator of an opset in which it means something else
+ * than in the model's. Names and doc strings of tensors in attributes, and doc strings of attributes and initializers, are dropped. */
 lop_status lop_onnx_load(const char *path, const lop_op_table *ops, lop_graph **out, lop_error *err);
 /* The same from bytes, which may go afterwards. folder: where external data lies; NULL: models that need it are
  * refused (FORMAT). Messages begin with the thing, not with a path. */

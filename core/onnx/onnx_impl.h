@@ -12,6 +12,24 @@ lop_status lop_onnx_check(const uint8_t *bytes, size_t size, const ProtobufCMess
 /* The tensor of a TensorProto, in memory of its own. Messages begin with `what` ("initializer 'conv1.w'"). */
 lop_status lop_onnx_read_tensor(const Onnx__TensorProto *t, const char *what, const char *folder, lop_tensor *out,
                                 lop_error *err);
+/* Puts the body of a local function in the place of each node that calls it (onnx/inline.c); m->functions is empty
+ * then, or as it was where nothing calls one. FORMAT: a function that calls itself, more inputs than it has, ...;
+ * UNSUPPORTED: too many nodes or bytes, or an operator that the function and the model mean differently. */
+lop_status lop_onnx_inline(Onnx__ModelProto *m, lop_error *err);
+/* Calls visit for every name of a value in a graph or a node, also in the graphs within (onnx/names.c). A visitor may
+ * replace the text (malloc's); an error stops the walk. Text is NULL where a field is absent. */
+typedef lop_status lop_onnx_visitor(void *context, char **text, lop_error *err);
+lop_status lop_onnx_names_of_graph(Onnx__GraphProto *m, lop_onnx_visitor *visit, void *context, lop_error *err);
+lop_status lop_onnx_names_of_node(Onnx__NodeProto *m, lop_onnx_visitor *visit, void *context, lop_error *err);
+/* A set of names, by a hash of 64 bits: a name may be taken for one that is there, never the other way round. */
+typedef struct { uint64_t *slot; size_t slots, used; } lop_onnx_set;
+bool lop_onnx_set_has(const lop_onnx_set *s, const char *name);
+lop_status lop_onnx_set_add(lop_onnx_set *s, const char *name, lop_error *err);
+/* Names by names; both texts are borrowed. */
+typedef struct { const char *from, *to; } lop_onnx_pair;
+typedef struct { lop_onnx_pair *slot; size_t slots, used; } lop_onnx_map;
+const char *lop_onnx_map_get(const lop_onnx_map *m, const char *from);          /* NULL: not there */
+lop_status lop_onnx_map_put(lop_onnx_map *m, const char *from, const char *to, lop_error *err);
 /* Whether lop_tensor can hold it: its type has a size here, and it has no more than LOP_MAX_DIMS dimensions. */
 bool lop_onnx_holds(const Onnx__TensorProto *t);
 /* Reading into a graph (onnx/read.c). */

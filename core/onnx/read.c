@@ -278,7 +278,7 @@ static lop_status read_names(reader *r, char **name, size_t count, int **ids, in
 static lop_status read_node(reader *r, const Onnx__NodeProto *m, lop_node *n)
 {
     const Onnx__NodeProto rest = {.base = {&onnx__node_proto__descriptor, m->base.n_unknown_fields,
-                                           m->base.unknown_fields}};
+                                           m->base.unknown_fields}, .overload = m->overload};
     lop_status st = text_or_empty(&n->name, m->name, r->err);
     if (st == LOP_OK) st = text_or_empty(&n->op, m->op_type, r->err);
     if (st == LOP_OK) st = text_or_empty(&n->domain, m->domain, r->err);
@@ -403,7 +403,8 @@ lop_status lop_onnx_parse(const uint8_t *bytes, size_t size, const char *folder,
     Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, size, bytes);
     if (!m) return lop_fail(err, LOP_E_MEMORY, "no memory for a model of %zu bytes", size);
     reader r = {.folder = folder, .err = err};
-    st = lop_graph_new(ops, &r.g, err);
+    st = lop_onnx_inline(m, err);
+    if (st == LOP_OK) st = lop_graph_new(ops, &r.g, err);
     if (st == LOP_OK) st = read_model(&r, m);
     onnx__model_proto__free_unpacked(m, NULL);
     lop_free(r.slot);

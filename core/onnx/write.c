@@ -279,6 +279,7 @@ static lop_status put_node(writer *w, const lop_node *n, Onnx__NodeProto *m)
         const Onnx__NodeProto *kept = unpack(w, &onnx__node_proto__descriptor, n->extra, n->extra_length);
         if (!kept) return LOP_E_MEMORY;
         m->base = kept->base;
+        m->overload = kept->overload;
     }
     m->name = unless_empty(n->name);
     m->op_type = n->op;
