@@ -135,7 +135,7 @@ test: all $(TEST_BIN)
 # What lop alone owns is a folder: share/lua/5.4/lop (Lua files, recipes, fetch), lib/lua/5.4/lop, include/lop.
 INSTALL := $(DESTDIR)$(PREFIX)
 OWN     := $(INSTALL)/share/lua/5.4/lop $(INSTALL)/lib/lua/5.4/lop $(INSTALL)/include/lop
-HEADERS := $(foreach d,$(sort $(wildcard core/*)),$(wildcard $(d)/$(notdir $(d)).h))
+HEADERS := core/lop.h $(foreach d,$(sort $(wildcard core/*)),$(wildcard $(d)/$(notdir $(d)).h))
 FETCH   := $(sort $(wildcard scripts/fetch*))
 install: all
 	rm -rf $(OWN)

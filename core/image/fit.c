@@ -72,11 +72,11 @@ lop_status lop_image_fit(const lop_image *image, const lop_fit *fit, lop_image *
     int64_t h, w;
     scaled_size(image, fit, &h, &w);
     if (fit->mode != LOP_FIT_LETTERBOX) {
-        const lop_window window = {(h - fit->height) / 2, (w - fit->width) / 2, fit->height, fit->width};
+        const lop_image_part window = {(h - fit->height) / 2, (w - fit->width) / 2, fit->height, fit->width};
         return lop_image_resize(image, h, w, &window, fit->resample, out, err);
     }
     lop_image inner = {0};
-    st = lop_image_resize(image, h, w, &(lop_window){0, 0, h, w}, fit->resample, &inner, err);
+    st = lop_image_resize(image, h, w, &(lop_image_part){0, 0, h, w}, fit->resample, &inner, err);
     if (st == LOP_OK) st = letterbox(&inner, fit, out, err);
     lop_image_clear(&inner);
     return st;

@@ -55,8 +55,8 @@ lop_status lop_image_fit(const lop_image *image, const lop_fit *fit, lop_image *
 /* Bytes (out->height, out->width) of the picture as scaled to height x width, from row top and column left on. The
  * filter is as wide as the shrinking asks for (antialiased), rows first, 8 bits between the passes, weights of 22 bits:
  * Pillow's figures. *out is overwritten. ARG: the window leaves the scaled picture. */
-typedef struct { int64_t top, left, height, width; } lop_window;
-lop_status lop_image_resize(const lop_image *image, int64_t height, int64_t width, const lop_window *window,
+typedef struct { int64_t top, left, height, width; } lop_image_part;
+lop_status lop_image_resize(const lop_image *image, int64_t height, int64_t width, const lop_image_part *window,
                             lop_resample resample, lop_image *out, lop_error *err);
 
 /* ---- writing (image/save.c) ---- */

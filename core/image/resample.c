@@ -125,11 +125,11 @@ static lop_status resample(const lop_image *image, const plan *px, const plan *p
     return st;
 }
 
-lop_status lop_image_resize(const lop_image *image, int64_t height, int64_t width, const lop_window *window,
+lop_status lop_image_resize(const lop_image *image, int64_t height, int64_t width, const lop_image_part *window,
                             lop_resample kind, lop_image *out, lop_error *err)
 {
     enum { MOST = INT32_MAX };
-    const lop_window w = *window;
+    const lop_image_part w = *window;
     *out = (lop_image){0};
     if (height < 1 || width < 1 || height > MOST || width > MOST || w.top < 0 || w.left < 0 || w.height < 1 ||
         w.width < 1 || w.height > height - w.top || w.width > width - w.left)

@@ -37,7 +37,10 @@ lua_there() {
         LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 lua5.4 -e 'local lop = require "lop"; print(lop.ones(2):sum())'
 }
 headers_there() {
-    echo '#include "graph/graph.h"' >"$box/one.c"
+    echo '#include "lop.h"' >"$box/one.c"
+    for h in "$prefix"/include/lop/*/; do               # each module's is among them
+        grep -qF "\"$(basename "$h")/$(basename "$h").h\"" "$prefix/include/lop/lop.h" || return 1
+    done
     cc -std=c11 -fsyntax-only -I"$prefix/include/lop" "$box/one.c"
 }
 whole_again() { [ ! -e "$prefix/share/lua/5.4/lop/gone.lua" ]; }

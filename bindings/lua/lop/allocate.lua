@@ -21,6 +21,17 @@ local function grid(width)
   return list
 end
 
+--- The least widths that are looked at, where units are cut by width alone: nil with ranks among them.
+---@return integer[]?
+function allocate.least(list)
+  local widths = {}
+  for i, unit in ipairs(list) do
+    if unit.kind == "rank" then return nil end
+    widths[i] = unit.fixed or units.next(unit, grid(unit.width)[1], 1)
+  end
+  return widths
+end
+
 -- Mean over outputs of the squared error, each divided by its variance in the original.
 local function loss_of(got, want)
   local rows, columns = #want, #want[1]

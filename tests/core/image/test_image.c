@@ -73,7 +73,7 @@ T_TEST(resizing_gives_the_bytes_of_pillow)
             const lop_tensor *t = &z.entry[k].tensor;
             if (strncmp(z.entry[k].name, names[kind], strlen(names[kind])) != 0) continue;
             const int64_t h = t->shape.dim[0], w = t->shape.dim[1];
-            const lop_window all = {0, 0, h, w};
+            const lop_image_part all = {0, 0, h, w};
             t_ok(lop_image_resize(&source, h, w, &all, (lop_resample)kind, &out, &err), err);
             if (difference(&out, t, z.entry[k].name) != 0) fail_msg("%s differs", z.entry[k].name);
             lop_image_clear(&out);
@@ -91,11 +91,11 @@ T_TEST(a_window_is_a_part_of_the_whole)
     load("resize.png", &source);
     for (uint64_t seed = 0; seed < T_SEEDS(40); seed++) {
         const int64_t h = 1 + lop_random_below(seed, 1, 0, 60), w = 1 + lop_random_below(seed, 1, 1, 60);
-        lop_window x = {lop_random_below(seed, 1, 2, h), lop_random_below(seed, 1, 3, w), 1, 1};
+        lop_image_part x = {lop_random_below(seed, 1, 2, h), lop_random_below(seed, 1, 3, w), 1, 1};
         x.height += lop_random_below(seed, 1, 4, h - x.top);
         x.width += lop_random_below(seed, 1, 5, w - x.left);
         const lop_resample kind = (lop_resample)(seed % 2);
-        t_ok(lop_image_resize(&source, h, w, &(lop_window){0, 0, h, w}, kind, &whole, &err), err);
+        t_ok(lop_image_resize(&source, h, w, &(lop_image_part){0, 0, h, w}, kind, &whole, &err), err);
         t_ok(lop_image_resize(&source, h, w, &x, kind, &part, &err), err);
         for (int64_t y = 0; y < x.height; y++)
             assert_memory_equal(part.pixels + y * x.width * 3, whole.pixels + ((x.top + y) * w + x.left) * 3,
@@ -103,7 +103,7 @@ T_TEST(a_window_is_a_part_of_the_whole)
         lop_image_clear(&whole);
         lop_image_clear(&part);
     }
-    const lop_window wrong[] = {{0, 0, 0, 1}, {-1, 0, 1, 1}, {0, 3, 1, 2}, {4, 0, 1, 1}};
+    const lop_image_part wrong[] = {{0, 0, 0, 1}, {-1, 0, 1, 1}, {0, 3, 1, 2}, {4, 0, 1, 1}};
     for (size_t k = 0; k < T_COUNT(wrong); k++)
         t_fails(lop_image_resize(&source, 4, 4, &wrong[k], LOP_RESAMPLE_BILINEAR, &part, &err), LOP_E_ARG, err,
                 "window");
@@ -158,7 +158,7 @@ T_TEST(each_way_to_fit_scales_as_it_says)
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         const int64_t h = cases[k].h, w = cases[k].w;
         const lop_fit fit = {cases[k].high, cases[k].wide, cases[k].mode, cases[k].resize, LOP_RESAMPLE_BICUBIC};
-        t_ok(lop_image_resize(&source, h, w, &(lop_window){0, 0, h, w}, fit.resample, &whole, &err), err);
+        t_ok(lop_image_resize(&source, h, w, &(lop_image_part){0, 0, h, w}, fit.resample, &whole, &err), err);
         t_ok(lop_image_fit(&source, &fit, &out, &err), err);
         assert_true(out.height == fit.height && out.width == fit.width);
         const int64_t top = fit.height > h ? -((fit.height - h) / 2) : (h - fit.height) / 2;

@@ -10,6 +10,8 @@ local units = require "lop.units"
 local STEPS = 512                       -- of a common share
 local NEAR = 0.01                       -- a cost this close to the budget meets it
 
+local LEAST = "at the least widths that are looked at, an eighth"
+
 local widths = {}
 
 local words = {macs = "MACs", params = "parameters", bytes = "bytes of parameters",
@@ -113,7 +115,7 @@ end
 
 local function by_losses(list, curves, cost, goal)
   local found, losses = allocate.widths(list, curves, cost, goal.target)
-  if not found then refuse(goal, losses, "at the least widths that are looked at, an eighth") end
+  if not found then refuse(goal, losses, LEAST) end
   return found, losses
 end
 
@@ -124,6 +126,8 @@ local function find(base, list, set, held, goal, cost, opts)
   if cost(whole) <= goal.target then return whole, {} end       -- nothing to measure
   if how == "uniform" then return by_shares(list, cost, goal), {} end
   if how == "paper" then return by_shares(list, cost, goal, paper.shares(base, list)), {} end
+  local least = allocate.least(list)
+  if least and cost(least) > goal.target then refuse(goal, cost(least), LEAST) end      -- before the work
   if how == "error" then return by_losses(list, allocate.errors(base, list, set, opts), cost, goal) end
   return by_losses(list, allocate.measure(base, list, set, held, opts), cost, goal)
 end
