@@ -33,6 +33,7 @@ static void share_centred(lop_centred *to, const lop_centred *from)
     lop_tensor_share(&to->mean_x, &from->mean_x);
     lop_tensor_share(&to->mean_y, &from->mean_y);
     lop_tensor_share(&to->nonzero, &from->nonzero);
+    lop_tensor_share(&to->diagonal, &from->diagonal);
 }
 
 /* options[key], one number a channel, a list or a tensor of any type; NULL where absent. Owned by *to. */

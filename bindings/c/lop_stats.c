@@ -53,6 +53,8 @@ const lop_centred *lopL_centred(lua_State *L, lopL_stats *s)
 /* What they are about; of these the tensors are written to files. */
 static const char *const about_keys[] = {"weight", "bias",  "producer", "bn_scale",
                                          "kernel", "layer", "held",     NULL};
+static const char *const new_keys[] = {"weight", "bias", "producer", "bn_scale", "kernel", "layer",
+                                       "held",   "rows", "sums",     "seed",     NULL};
 enum { TENSORS = 4 };
 
 static lopL_stats *push_stats(lua_State *L)
@@ -82,14 +84,16 @@ static void check_kernel(lua_State *L, int opts, int64_t taps)
  * ---@param taps integer     kernel height times width
  * ---@param filters integer
  * ---@param about {weight: lop.tensor?, bias: lop.tensor?, producer: lop.tensor?, bn_scale: lop.tensor?,
- *        kernel: integer[]?, layer: string?, held: lop.stats?}?     what later calls would else have to be told
+ *        kernel: integer[]?, layer: string?, held: lop.stats?, rows: integer?, sums: boolean?, seed: integer?}?
+ *        what later calls would else have to be told; rows: so many at most are kept, a sample drawn by the seed, beside
+ *        the sums or, with sums = false, in their place
  * ---@return lop.stats */
 static int stats_new(lua_State *L)
 {
     const int64_t c = luaL_checkinteger(L, 1), taps = luaL_checkinteger(L, 2), n = luaL_checkinteger(L, 3);
     lop_error err;
     lua_settop(L, 4);
-    lopL_checkoptions(L, 4, about_keys);
+    lopL_checkoptions(L, 4, new_keys);
     for (int k = 0; k < TENSORS; k++) lopL_opttensor(L, 4, about_keys[k]);
     check_kernel(L, 4, taps);
     lopL_optstring(L, 4, "layer", NULL);
@@ -101,7 +105,10 @@ static int stats_new(lua_State *L)
         lua_setfield(L, -2, about_keys[k]);
     }
     lua_pop(L, 1);
-    lopL_check(L, lop_stats_new(c, taps, n, &s->stats, &err), &err);
+    const int64_t rows = lopL_optinteger(L, 4, "rows", 0);
+    const uint64_t seed = (uint64_t)lopL_optinteger(L, 4, "seed", 0);
+    const bool sums = lopL_optboolean(L, 4, "sums", true);
+    lopL_check(L, lop_stats_new_rows(c, taps, n, rows, seed, sums, &s->stats, &err), &err);
     return 1;
 }
 
@@ -261,24 +268,32 @@ static int push_copy(lua_State *L, const double *data, int64_t rows, int64_t col
     return 1;
 }
 
+/* Of statistics with sums. */
+static lopL_stats *summed(lua_State *L)
+{
+    lopL_stats *s = self(L);
+    if (!lop_stats_summed(s->stats)) lopL_error(L, "these statistics keep rows in place of sums");
+    return s;
+}
+
 /* ---@return lop.tensor  G = sum of x x^T, float64 (c k + 1, c k + 1): x is a patch, channel by channel, and a 1 */
 static int stats_gram(lua_State *L)
 {
-    const lopL_stats *s = self(L);
+    const lopL_stats *s = summed(L);
     return push_copy(L, lop_stats_gram(s->stats), patch(s) + 1, patch(s) + 1);
 }
 
 /* ---@return lop.tensor  B = sum of x y^T, float64 (c k + 1, n) */
 static int stats_cross(lua_State *L)
 {
-    const lopL_stats *s = self(L);
+    const lopL_stats *s = summed(L);
     return push_copy(L, lop_stats_cross(s->stats), patch(s) + 1, lop_stats_filters(s->stats));
 }
 
 /* ---@return lop.tensor  sum of y^2 by filter, float64 (n) */
 static int stats_energy(lua_State *L)
 {
-    const lopL_stats *s = self(L);
+    const lopL_stats *s = summed(L);
     return push_copy(L, lop_stats_energy(s->stats), lop_stats_filters(s->stats), 0);
 }
 
@@ -301,6 +316,8 @@ static int stats_index(lua_State *L)
     const lop_stats *s = self(L)->stats;
     if (strcmp(key, "rows") == 0) lua_pushnumber(L, lop_stats_rows(s));
     else if (strcmp(key, "channels") == 0) lua_pushinteger(L, lop_stats_channels(s));
+    else if (strcmp(key, "kept") == 0) lua_pushinteger(L, lop_stats_kept(s));
+    else if (strcmp(key, "summed") == 0) lua_pushboolean(L, lop_stats_summed(s));
     else if (strcmp(key, "taps") == 0) lua_pushinteger(L, lop_stats_taps(s));
     else if (strcmp(key, "filters") == 0) lua_pushinteger(L, lop_stats_filters(s));
     else if (lopL_about(L, 1, key) == LUA_TNIL && strcmp(key, "kernel") == 0)

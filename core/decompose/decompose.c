@@ -81,6 +81,8 @@ lop_status lop_decompose_spatial(const lop_tensor *weight, lop_factors *out, lop
 static lop_status response(const lop_centred *q, const double *W, double *C, lop_error *err)
 {
     const int64_t p = q->c * q->taps, n = q->n;
+    if (!q->gram.data)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows have no covariance to factor");
     double *half = lop_array(n, (size_t)p * sizeof *half, err);
     lop_status st = half ? LOP_OK : LOP_E_MEMORY;
     if (st == LOP_OK) st = lop_gemm(false, false, n, p, p, 1.0, W, p, q->gram.data, p, 0.0, half, p, err);

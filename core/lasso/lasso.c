@@ -80,6 +80,12 @@ static lop_status add_consumer(const lop_centred *q, const lop_tensor *weight, b
         return lop_fail(err, LOP_E_SHAPE, "consumers of %" PRId64 " and of %" PRId64 " channels share none", l->c,
                         q->c);
     if (several && !(energy > 0.0)) return LOP_OK;      /* a constant target asks for nothing */
+    if (!q->gram.data) {
+        const lop_status st = lop_lasso_add_rows(q, weight, several ? 1.0 / energy : 1.0, l, err);
+        l->energy += several ? 1.0 : energy;
+        l->rows = several ? 1.0 : q->rows;
+        return st;
+    }
     double *W = lop_array(p, (size_t)q->n * sizeof *W, err), *constant = lop_array(q->n, sizeof *constant, err);
     double *panel = lop_array(p < PANEL ? p : PANEL, (size_t)p * sizeof *panel, err);
     lop_status st = W && constant && panel ? lop_weight_rows(weight, q->c, q->taps, q->n, W, err) : LOP_E_MEMORY;

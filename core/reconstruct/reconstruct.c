@@ -1,11 +1,11 @@
 /* core/reconstruct/reconstruct.c - least squares, a scale for each channel, or the intercept alone. */
-#include "reconstruct/reconstruct.h"
+#include "reconstruct/reconstruct_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
 #include <string.h>
 
-static const double GRID[] = {0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1}, SINGULAR = 1e-13;
-enum { GRID_SIZE = sizeof GRID / sizeof *GRID, GRID_BLIND = 3 };        /* without held-out sums: from 1e-5 on */
+const double lop_ridge_grid[LOP_RIDGES] = {0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1};
+static const double SINGULAR = 1e-13;
 
 lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *out, lop_error *err)
 {
@@ -64,6 +64,7 @@ static lop_status error_on(lop_stats *s, const int64_t *row, int64_t rows, const
     const int64_t n = lop_stats_filters(s), p = lop_stats_channels(s) * lop_stats_taps(s);
     const double *G = lop_stats_gram(s), *B = lop_stats_cross(s), *energy = lop_stats_energy(s), N = lop_stats_rows(s);
     double square, cross, centred = 0.0;
+    if (!G) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums tell no error of weights");
     if (!(N > 0.0)) return lop_fail(err, LOP_E_ARG, "statistics: no rows were added yet");
     const lop_status st = quadratic(G, p + 1, B, n, row, rows, W, &square, &cross, err);
     if (st != LOP_OK) return st;
@@ -245,15 +246,15 @@ static lop_status try_grid(problem *a, lop_reconstruct_method method, lop_recons
 {
     out->held_error = INFINITY;
     out->ridge = -1.0;
-    for (int k = a->held ? 0 : GRID_BLIND; k < GRID_SIZE; k++) {
+    for (int k = a->held ? 0 : LOP_RIDGE_BLIND; k < LOP_RIDGES; k++) {
         double error = 0.0;
-        lop_status st = solve(a, method, GRID[k], err);
+        lop_status st = solve(a, method, lop_ridge_grid[k], err);
         if (st == LOP_E_NUMERIC) continue;
         if (st == LOP_OK && a->held) st = error_on(a->held, a->row, a->rows + 1, a->W, &error, err);
         if (st != LOP_OK) return st;
         if (out->ridge >= 0.0 && !(error < out->held_error)) continue;
         out->held_error = error;
-        out->ridge = GRID[k];
+        out->ridge = lop_ridge_grid[k];
         double *old = a->best;
         a->best = a->W;
         a->W = old;
@@ -264,7 +265,7 @@ static lop_status try_grid(problem *a, lop_reconstruct_method method, lop_recons
     a->W = chosen;
     if (out->ridge >= 0.0) return LOP_OK;
     return lop_fail(err, LOP_E_NUMERIC, "the Gram matrix of %" PRId64 " channels is singular even at ridge = %g",
-                    a->count, GRID[GRID_SIZE - 1]);
+                    a->count, lop_ridge_grid[LOP_RIDGES - 1]);
 }
 
 static lop_status find_weights(problem *a, const lop_reconstruct_options *o, lop_reconstruction *out, lop_error *err)
@@ -310,23 +311,33 @@ static lop_status train_error(const problem *a, double *error, lop_error *err)
     return LOP_OK;
 }
 
-static lop_status write_out(const problem *a, const lop_tensor *weight, lop_reconstruction *out, lop_error *err)
+lop_status lop_reconstruction_shape(const lop_centred *q, const lop_tensor *weight, int64_t count,
+                                    lop_reconstruction *out, lop_error *err)
 {
     lop_shape shape = weight->shape;
-    if (shape.ndim > 1 && shape.dim[1] == a->q->c) shape.dim[1] = a->count;
-    else shape = (lop_shape){2, {a->n, a->rows}};       /* a Gemm behind Flatten: (n, c taps) */
-    lop_status st = lop_tensor_init(&out->weight, LOP_F32, &shape, err);
-    if (st == LOP_OK) st = lop_tensor_init(&out->bias, LOP_F32, &(lop_shape){1, {a->n}}, err);
+    if (shape.ndim > 1 && shape.dim[1] == q->c) shape.dim[1] = count;
+    else shape = (lop_shape){2, {q->n, count * q->taps}};       /* a Gemm behind Flatten: (n, c taps) */
+    const lop_status st = lop_tensor_init(&out->weight, LOP_F32, &shape, err);
+    return st == LOP_OK ? lop_tensor_init(&out->bias, LOP_F32, &(lop_shape){1, {q->n}}, err) : st;
+}
+
+lop_status lop_reconstruction_check(const lop_reconstruction *r, lop_error *err)
+{
+    int64_t where;
+    if (lop_tensor_finite(&r->weight, &where) && lop_tensor_finite(&r->bias, &where)) return LOP_OK;
+    return lop_fail(err, LOP_E_NUMERIC, "a new weight is past float32: raise ridge");
+}
+
+static lop_status write_out(const problem *a, const lop_tensor *weight, lop_reconstruction *out, lop_error *err)
+{
+    const lop_status st = lop_reconstruction_shape(a->q, weight, a->count, out, err);
     if (st != LOP_OK) return st;
     float *w = out->weight.data, *bias = out->bias.data;
     for (int64_t f = 0; f < a->n; f++) {
         for (int64_t i = 0; i < a->rows; i++) w[f * a->rows + i] = (float)a->W[i * a->n + f];
         bias[f] = (float)a->W[a->rows * a->n + f];
     }
-    int64_t where;
-    if (!lop_tensor_finite(&out->weight, &where) || !lop_tensor_finite(&out->bias, &where))
-        return lop_fail(err, LOP_E_NUMERIC, "a new weight is past float32: raise ridge");
-    return LOP_OK;
+    return lop_reconstruction_check(out, err);
 }
 
 static lop_status check(const lop_centred *q, lop_stats *held, const int64_t *channel, int64_t count,
@@ -344,6 +355,8 @@ static lop_status check(const lop_centred *q, lop_stats *held, const int64_t *ch
                         "held-out statistics are of another layer: %" PRId64 "x%" PRId64 "x%" PRId64 " against %" PRId64
                         "x%" PRId64 "x%" PRId64,
                         lop_stats_channels(held), lop_stats_taps(held), lop_stats_filters(held), q->c, q->taps, q->n);
+    if (held && lop_stats_summed(held) != (q->gram.data != NULL))
+        return lop_fail(err, LOP_E_ARG, "held-out statistics keep rows in place of sums, or the others do: both expected");
     if (!isfinite(o->ridge) || (o->ridge < 0.0 && o->ridge != LOP_RIDGE_AUTO))
         return lop_fail(err, LOP_E_ARG, "ridge = %g: 0 or more, or automatic, expected", o->ridge);
     if ((int)o->method < LOP_RECONSTRUCT_LEAST_SQUARES || o->method > LOP_RECONSTRUCT_NONE)
@@ -360,6 +373,7 @@ lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tens
     *out = (lop_reconstruction){0};
     lop_status st = check(q, held, channel, count, o, err);
     if (st != LOP_OK) return st;
+    if (!q->gram.data) return lop_reconstruct_dual(q, held, weight, channel, count, o, out, err);
     problem a = {.q = q, .held = held, .channel = channel, .count = count, .rows = count * q->taps, .n = q->n,
                  .taps = q->taps, .fixed = o->bias};
     st = problem_init(&a, weight, o->method != LOP_RECONSTRUCT_NONE, err);

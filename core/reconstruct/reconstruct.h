@@ -34,6 +34,14 @@ typedef struct {
 lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const int64_t *channel,
                            int64_t count, const lop_reconstruct_options *options, lop_reconstruction *out,
                            lop_error *err);
+/* What lop_reconstruct does where q keeps rows in place of sums (lop_stats_new_rows), without c k squared memory: the
+ * dual, an equation a row, with X, Y the rows less their means (uncentred, less the bias, where that stays) and
+ *     W = W0 + (N D)^-1 X^T (X (N D)^-1 X^T + ridge I)^-1 (Y - X W0).
+ * It is the same minimiser, and needs ridge > 0 (ARG); the automatic one leaves 0 out. held keeps rows, too. SCALE is
+ * UNSUPPORTED. */
+lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, const lop_tensor *weight,
+                                const int64_t *channel, int64_t count, const lop_reconstruct_options *options,
+                                lop_reconstruction *out, lop_error *err);
 void lop_reconstruction_clear(lop_reconstruction *r);
 /* Relative error, on any sums, of weights (n, count, ...) and bias (n) as lop_reconstruct returns them, or others. */
 lop_status lop_reconstruct_error(lop_stats *s, const lop_tensor *weight, const lop_tensor *bias, const int64_t *channel,

@@ -17,6 +17,7 @@ void lop_centred_clear(lop_centred *q)
     lop_tensor_clear(&q->mean_x);
     lop_tensor_clear(&q->mean_y);
     lop_tensor_clear(&q->nonzero);
+    lop_tensor_clear(&q->diagonal);
 }
 
 /* Gc = G - N m_x m_x^T, Bc = B - N m_x m_y^T, sc = s - N m_y^2; the means are the sums that the constant 1 gathered. */
@@ -33,22 +34,25 @@ static void centre(lop_stats *s, lop_centred *q)
         if (Gc[i * p + i] < 0.0) Gc[i * p + i] = 0.0;   /* a constant's rounding */
     }
     for (int64_t j = 0; j < n; j++) sc[j] = fmax(0.0, s->energy[j] - N * (my[j] * my[j]));
-    double *share = q->nonzero.data;
+    double *diagonal = q->diagonal.data, *share = q->nonzero.data;
+    for (int64_t i = 0; i < p; i++) diagonal[i] = Gc[i * p + i];
     for (int64_t i = 0; i < p; i++) share[i / s->taps] += s->nonzero[i] / (N * (double)s->taps);
 }
 
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err)
 {
-    if (!(s->rows > 0.0)) return lop_fail(err, LOP_E_ARG, "statistics: no rows were added yet");
-    lop_centred q = {.c = s->c, .taps = s->taps, .n = s->n, .rows = s->rows};
-    lop_status st = matrix(&q.gram, s->p, s->p, err);
-    if (st == LOP_OK) st = matrix(&q.cross, s->p, s->n, err);
+    if (!(lop_stats_rows(s) > 0.0)) return lop_fail(err, LOP_E_ARG, "statistics: no rows were added yet");
+    lop_centred q = {.c = s->c, .taps = s->taps, .n = s->n, .rows = lop_stats_rows(s), .kept = s->kept ? s : NULL};
+    lop_status st = s->summed ? matrix(&q.gram, s->p, s->p, err) : LOP_OK;
+    if (st == LOP_OK && s->summed) st = matrix(&q.cross, s->p, s->n, err);
     if (st == LOP_OK) st = matrix(&q.energy, s->n, 0, err);
     if (st == LOP_OK) st = matrix(&q.mean_x, s->p, 0, err);
     if (st == LOP_OK) st = matrix(&q.mean_y, s->n, 0, err);
     if (st == LOP_OK) st = matrix(&q.nonzero, s->c, 0, err);
-    if (st == LOP_OK) centre(s, &q);
-    else lop_centred_clear(&q);
+    if (st == LOP_OK) st = matrix(&q.diagonal, s->p, 0, err);
+    if (st == LOP_OK && s->summed) centre(s, &q);
+    if (st == LOP_OK && !s->summed) lop_centre_rows(s, &q);
+    if (st != LOP_OK) lop_centred_clear(&q);
     if (st == LOP_OK) *out = q;
     return st;
 }
@@ -68,6 +72,7 @@ static bool is_own(const char *name)
 lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err)
 {
     const int64_t others = more ? more->count : 0;
+    if (!s->summed) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums have no file");
     lop_stats_gram(s);
     int64_t size[3] = {s->c, s->taps, s->n};
     char names[ENTRIES][8];
@@ -124,6 +129,7 @@ static lop_status fill(const lop_npz *z, lop_stats *s, lop_error *err)
     if (st == LOP_OK && (s->rows < 0.0 || s->gram[(s->p + 1) * (s->p + 1) - 1] != s->rows))
         st = lop_fail(err, LOP_E_FORMAT, "rows is %g and the last entry of gram %g: equal and not negative expected",
                       s->rows, s->gram[(s->p + 1) * (s->p + 1) - 1]);
+    s->seen = (int64_t)fmin(s->rows, 9e18);
     s->half = true;                     /* a file need not be symmetric to the last bit: the upper triangle counts */
     return st;
 }

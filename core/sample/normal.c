@@ -4,6 +4,12 @@
 
 lop_status lop_weight_rows(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, double *out, lop_error *err)
 {
+    return lop_weight_part(weight, c, taps, n, 0, n, out, err);
+}
+
+lop_status lop_weight_part(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, int64_t first, int64_t count,
+                           double *out, lop_error *err)
+{
     char text[128];
     int64_t where;
     if ((weight->type != LOP_F32 && weight->type != LOP_F64) || !weight->data || weight->shape.ndim < 1 ||
@@ -14,31 +20,30 @@ lop_status lop_weight_rows(const lop_tensor *weight, int64_t c, int64_t taps, in
     if (!lop_tensor_finite(weight, &where))
         return lop_fail(err, LOP_E_NUMERIC, "weight: entry #%" PRId64 " is not finite", where);
     const int64_t p = c * taps;
-    for (int64_t f = 0; f < n; f++)
-        for (int64_t i = 0; i < p; i++)
-            out[i * n + f] = weight->type == LOP_F32 ? (double)((const float *)weight->data)[f * p + i]
-                                                     : ((const double *)weight->data)[f * p + i];
+    for (int64_t f = 0; f < count; f++)
+        for (int64_t i = 0, at = (first + f) * p; i < p; i++, at++)
+            out[i * count + f] = weight->type == LOP_F32 ? (double)((const float *)weight->data)[at]
+                                                         : ((const double *)weight->data)[at];
     return LOP_OK;
 }
 
 void lop_centred_dead(const lop_centred *q, uint8_t *dead)
 {
     const int64_t p = q->c * q->taps;
-    const double *G = q->gram.data, *mean = q->mean_x.data;
+    const double *own_of = q->diagonal.data, *mean = q->mean_x.data;
     double most = 0.0;
-    for (int64_t i = 0; i < p; i++) most = fmax(most, G[i * p + i]);
+    for (int64_t i = 0; i < p; i++) most = fmax(most, own_of[i]);
     for (int64_t i = 0; i < p; i++) {
-        const double own = G[i * p + i], whole = own + q->rows * (mean[i] * mean[i]);
+        const double own = own_of[i], whole = own + q->rows * (mean[i] * mean[i]);
         dead[i] = own <= 1e-12 * most || own <= 1e-10 * whole;
     }
 }
 
 double lop_centred_power(const lop_centred *q, int64_t channel)
 {
-    const int64_t p = q->c * q->taps;
-    const double *G = q->gram.data;
+    const double *own = q->diagonal.data;
     double sum = 0.0;
-    for (int64_t i = channel * q->taps; i < (channel + 1) * q->taps; i++) sum += G[i * p + i];
+    for (int64_t i = channel * q->taps; i < (channel + 1) * q->taps; i++) sum += own[i];
     return sum / (double)q->taps;
 }
 

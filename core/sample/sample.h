@@ -9,17 +9,29 @@
 typedef struct lop_stats lop_stats;
 /* channels c, taps k = kh kw (the patch has c k entries, channel-major: channel * k + tap), filters n. */
 lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err);
+/* The same that keeps rows, at most `limit` of those added, each with the same chance (Vitter's algorithm R, ACM TOMS
+ * 11(1), 1985, drawn by lop_random(seed, ...) and the row's number): for what needs rows, and for patches whose G would
+ * not fit. summed: sums are made too, of all rows; else of what is kept alone, and there are no G and B. ARG, MEMORY. */
+lop_status lop_stats_new_rows(int64_t c, int64_t taps, int64_t n, int64_t limit, uint64_t seed, bool summed,
+                              lop_stats **out, lop_error *err);
 void lop_stats_free(lop_stats *s);
+bool lop_stats_summed(const lop_stats *s);              /* whether there are G and B */
+int64_t lop_stats_kept(const lop_stats *s);             /* rows kept so far; 0 where none are to be */
+/* Borrowed until s changes: the rows kept, x (kept, c k) and y (kept, n). */
+const float *lop_stats_kept_x(const lop_stats *s);
+const float *lop_stats_kept_y(const lop_stats *s);
 int64_t lop_stats_channels(const lop_stats *s);
 int64_t lop_stats_taps(const lop_stats *s);
 int64_t lop_stats_filters(const lop_stats *s);
-double lop_stats_rows(const lop_stats *s);              /* N, rows summed so far */
+double lop_stats_rows(const lop_stats *s);              /* N, rows summed so far; those kept where there are no sums */
 /* Adds rows: x (rows, c k), y (rows, n), float32, dense. The same bytes for any team. NUMERIC names the row that holds
  * a NaN or infinity, with s untouched. */
 lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t rows, lop_team *team, lop_error *err);
-/* s += other, same sizes. */
+/* s += other, same sizes, and both summed or neither. Rows that other keeps come behind those of s: where s is full,
+ * an even chance is theirs alone. */
 lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err);
-/* Borrowed until s changes: G (p + 1 square, p = c k, both triangles valid), B ((p + 1) x n), s (n), row-major. */
+/* Borrowed until s changes: G (p + 1 square, p = c k, both triangles valid), B ((p + 1) x n), s (n), row-major; NULL
+ * where rows are kept in their place. */
 const double *lop_stats_gram(lop_stats *s);             /* completes the lower triangle on first use after an add */
 const double *lop_stats_cross(const lop_stats *s);
 const double *lop_stats_energy(const lop_stats *s);
@@ -30,13 +42,20 @@ const double *lop_stats_nonzero(const lop_stats *s);    /* (p): rows in which th
 lop_status lop_stats_project(lop_stats *s, const double *basis, int64_t rank, int64_t keep, lop_stats **out,
                              lop_error *err);
 /* Atomic file (an .npz with arrays gram, cross, energy, nonzero, rows, size) and back. more (may be NULL): further arrays,
- * of other names, that are written beside them; on the way back, cleared and filled with what else the file holds. */
+ * of other names, that are written beside them; on the way back, cleared and filled with what else the file holds. Rows
+ * that are kept are not written; UNSUPPORTED where there is nothing else. */
 lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err);
 lop_status lop_stats_load(const char *path, lop_stats **out, lop_npz *more, lop_error *err);
 
-/* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n); N = rows; nonzero (c): the
- * share of a channel's entries that were not 0. */
-typedef struct { int64_t c, taps, n; double rows; lop_tensor gram, cross, energy, mean_x, mean_y, nonzero; } lop_centred;
+/* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n), diagonal (p) of Gc; N =
+ * rows; nonzero (c): the share of a channel's entries that were not 0. Without G and B gram and cross are empty, and the
+ * rest is of the rows kept. */
+typedef struct {
+    int64_t c, taps, n;
+    double rows;
+    lop_tensor gram, cross, energy, mean_x, mean_y, nonzero, diagonal;
+    const lop_stats *kept;      /* borrowed: whose rows these are, for what needs rows; NULL where none are kept */
+} lop_centred;
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err);
 void lop_centred_clear(lop_centred *q);
 
@@ -44,6 +63,9 @@ void lop_centred_clear(lop_centred *q);
 
 /* Filters (n, c, ...), `taps` entries a channel, float32 or float64, turned: out (c taps, n), a row a tap. */
 lop_status lop_weight_rows(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, double *out, lop_error *err);
+/* Of these the filters first .. first + count - 1: out (c taps, count). All are checked, and none written for count 0. */
+lop_status lop_weight_part(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, int64_t first, int64_t count,
+                           double *out, lop_error *err);
 /* dead (c taps): 1 for a tap of (almost) no centred energy, Gc_tt <= 1e-12 of the largest or <= 1e-10 of what it has
  * uncentred. A channel whose taps are all dead is dead: the intercept carries it. */
 void lop_centred_dead(const lop_centred *q, uint8_t *dead);

@@ -13,5 +13,14 @@ struct lop_stats {
     double *nonzero;                    /* (p) */
     double *block;                      /* rows as float64: LOP_STATS_BLOCK x (p + n), from the first add on */
     bool half;                          /* only the upper triangle of gram is valid */
+    bool summed;                        /* else no gram, cross, energy and nonzero */
+    int64_t limit, kept, seen;          /* rows to keep at most, and kept; rows added */
+    int64_t room;                       /* rows that x and y have room for */
+    uint64_t seed;
+    float *x, *y;                       /* (kept, p), (kept, n) */
 };
+/* Keeps rows of those added (sample/rows.c). */
+lop_status lop_stats_keep(lop_stats *s, const float *x, const float *y, int64_t rows, lop_error *err);
+/* The sums of q that need no G and B, from the rows kept. */
+void lop_centre_rows(const lop_stats *s, lop_centred *q);
 #endif

@@ -8,21 +8,33 @@ enum { TILE = 128, CHECK_ROWS = 64 };
 
 lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err)
 {
+    return lop_stats_new_rows(c, taps, n, 0, 0, true, out, err);
+}
+
+static bool sums_init(lop_stats *s, lop_error *err)
+{
+    s->gram = lop_array(s->p + 1, (size_t)(s->p + 1) * sizeof(double), err);
+    if (s->gram) s->cross = lop_array(s->p + 1, (size_t)s->n * sizeof(double), err);
+    if (s->cross) s->energy = lop_array(s->n, sizeof(double), err);
+    if (s->energy) s->nonzero = lop_array(s->p, sizeof(double), err);
+    return s->nonzero != NULL;
+}
+
+lop_status lop_stats_new_rows(int64_t c, int64_t taps, int64_t n, int64_t limit, uint64_t seed, bool summed,
+                              lop_stats **out, lop_error *err)
+{
     *out = NULL;
     /* A dimension must fit BLAS's int, so that no tile's product can be refused; then no product of two of them leaves
      * an int64_t. */
     if (c < 1 || taps < 1 || n < 1 || c > INT32_MAX / taps - 1 || n > INT32_MAX)
         return lop_fail(err, LOP_E_ARG, "statistics of %" PRId64 " channels, %" PRId64 " taps, %" PRId64
                         " filters: each at least 1, channels * taps and filters below 2^31", c, taps, n);
+    if (limit < (summed ? 0 : 1) || limit > INT32_MAX)
+        return lop_fail(err, LOP_E_ARG, "%" PRId64 " rows to keep: %d to %d expected", limit, summed ? 0 : 1, INT32_MAX);
     lop_stats *s = lop_array(1, sizeof *s, err);
     if (!s) return LOP_E_MEMORY;
-    const int64_t p = c * taps;
-    *s = (lop_stats){.c = c, .taps = taps, .n = n, .p = p};
-    s->gram = lop_array(p + 1, (size_t)(p + 1) * sizeof(double), err);
-    if (s->gram) s->cross = lop_array(p + 1, (size_t)n * sizeof(double), err);
-    if (s->cross) s->energy = lop_array(n, sizeof(double), err);
-    if (s->energy) s->nonzero = lop_array(p, sizeof(double), err);
-    if (!s->nonzero) {
+    *s = (lop_stats){.c = c, .taps = taps, .n = n, .p = c * taps, .summed = summed, .limit = limit, .seed = seed};
+    if (summed && !sums_init(s, err)) {
         lop_stats_free(s);
         return LOP_E_MEMORY;
     }
@@ -38,13 +50,19 @@ void lop_stats_free(lop_stats *s)
     lop_free(s->energy);
     lop_free(s->nonzero);
     lop_free(s->block);
+    lop_free(s->x);
+    lop_free(s->y);
     lop_free(s);
 }
 
 int64_t lop_stats_channels(const lop_stats *s) { return s->c; }
 int64_t lop_stats_taps(const lop_stats *s) { return s->taps; }
 int64_t lop_stats_filters(const lop_stats *s) { return s->n; }
-double lop_stats_rows(const lop_stats *s) { return s->rows; }
+double lop_stats_rows(const lop_stats *s) { return s->summed ? s->rows : (double)s->kept; }
+bool lop_stats_summed(const lop_stats *s) { return s->summed; }
+int64_t lop_stats_kept(const lop_stats *s) { return s->kept; }
+const float *lop_stats_kept_x(const lop_stats *s) { return s->x; }
+const float *lop_stats_kept_y(const lop_stats *s) { return s->y; }
 const double *lop_stats_cross(const lop_stats *s) { return s->cross; }
 const double *lop_stats_energy(const lop_stats *s) { return s->energy; }
 const double *lop_stats_nonzero(const lop_stats *s) { return s->nonzero; }
@@ -163,7 +181,8 @@ lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t r
     a.across = (s->p + TILE - 1) / TILE;
     a.down = (s->n + TILE - 1) / TILE;
     lop_status st = check_all(&a, team, err);
-    if (st != LOP_OK) return st;
+    if (st == LOP_OK && s->limit > 0) st = lop_stats_keep(s, x, y, rows, err);
+    if (st != LOP_OK || !s->summed) return st;
     if (!s->block) s->block = lop_array(LOP_STATS_BLOCK, (size_t)(s->p + s->n) * sizeof(double), err);
     if (!s->block) return LOP_E_MEMORY;
     a.X = s->block;
@@ -188,6 +207,13 @@ lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err)
                         "statistics of %" PRId64 "x%" PRId64 "x%" PRId64 " and of %" PRId64 "x%" PRId64 "x%" PRId64
                         " (channels x taps x filters) do not add",
                         s->c, s->taps, s->n, other->c, other->taps, other->n);
+    if (s->summed != other->summed)
+        return lop_fail(err, LOP_E_ARG, "statistics that keep rows in place of sums add to their like alone");
+    if (s->limit > 0 && other->kept > 0) {
+        const lop_status st = lop_stats_keep(s, other->x, other->y, other->kept, err);
+        if (st != LOP_OK) return st;
+    }
+    if (!s->summed) return LOP_OK;
     const int64_t m = s->p + 1;
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = i; j < m; j++) s->gram[i * m + j] += other->gram[i * m + j];

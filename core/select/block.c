@@ -70,6 +70,9 @@ static lop_status fill(const lop_select_input *in, int64_t k, lop_consumer *to, 
     if (q->c != in->centred[0]->c)
         return lop_fail(err, LOP_E_SHAPE, "consumers of %" PRId64 " and of %" PRId64 " channels share none",
                         in->centred[0]->c, q->c);
+    if (!q->gram.data)
+        return lop_fail(err, LOP_E_ARG, "statistics that keep rows have no Gram matrix for this method: lasso, thinet, "
+                        "response, apoz, l1, l2, fpgm, first or random expected");
     to->q = q;
     to->W0 = lop_array(p, (size_t)q->n * sizeof *to->W0, err);
     to->dead = lop_array(p, 1, err);

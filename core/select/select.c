@@ -66,20 +66,21 @@ static lop_status from_producer(const lop_select_input *in, filters *f, lop_erro
 
 static lop_status from_consumers(const lop_select_input *in, filters *f, lop_error *err)
 {
-    lop_consumer *list;
-    lop_status st = lop_consumers_new(in, &list, err);
-    if (st != LOP_OK) return st;
-    for (int64_t k = 0; k < in->consumers; k++) f->size += list[k].q->taps * list[k].q->n;
+    for (int64_t k = 0; k < in->consumers; k++) f->size += in->centred[k]->taps * in->centred[k]->n;
     f->row = lop_array(f->c, (size_t)f->size * sizeof(double), err);
+    lop_status st = f->row ? LOP_OK : LOP_E_MEMORY;
     int64_t at = 0;
-    for (int64_t k = 0; f->row && k < in->consumers; k++) {
-        const int64_t part = list[k].q->taps * list[k].q->n;
-        for (int64_t i = 0; i < f->c; i++)
-            memcpy(f->row + i * f->size + at, list[k].W0 + i * part, (size_t)part * sizeof(double));
+    for (int64_t k = 0; st == LOP_OK && k < in->consumers; k++) {
+        const lop_centred *q = in->centred[k];
+        const int64_t part = q->taps * q->n;
+        double *W = lop_array(f->c, (size_t)part * sizeof *W, err);
+        st = W ? lop_weight_rows(in->weight[k], f->c, q->taps, q->n, W, err) : LOP_E_MEMORY;
+        for (int64_t i = 0; st == LOP_OK && i < f->c; i++)
+            memcpy(f->row + i * f->size + at, W + i * part, (size_t)part * sizeof(double));
+        lop_free(W);
         at += part;
     }
-    lop_consumers_free(list, in->consumers);
-    return f->row ? LOP_OK : LOP_E_MEMORY;
+    return st;
 }
 
 static double distance(const filters *f, int64_t i, int64_t j)
@@ -344,7 +345,10 @@ lop_status lop_select_curve(const lop_select_input *in, lop_select_method method
     out->order = lop_array(out->c, sizeof *out->order, err);
     out->error = lop_array(out->c + 1, sizeof *out->error, err);
     st = out->order && out->error ? order_of(in, method, 0, out->order, out->error, err) : LOP_E_MEMORY;
-    if (st == LOP_OK && method != LOP_SELECT_ELIMINATION)
+    bool summed = true;
+    for (int64_t k = 0; k < in->consumers; k++) summed = summed && in->centred[k]->gram.data;
+    for (int64_t w = 0; !summed && st == LOP_OK && w <= out->c; w++) out->error[w] = NAN;
+    if (st == LOP_OK && summed && method != LOP_SELECT_ELIMINATION)
         st = lop_eliminate(in, out->order, 0, NULL, out->error, err);
     if (st != LOP_OK) lop_curve_clear(out);
     return st;

@@ -26,7 +26,8 @@ lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_er
 const char *lop_select_method_name(lop_select_method method);
 
 typedef struct {                /* borrowed */
-    const lop_centred *const *centred;  /* of each consumer, of equal c; several: errors are summed, each divided */
+    const lop_centred *const *centred;  /* of each consumer, of equal c (those of kept rows: not for ELIMINATION, FORWARD,
+                                         * ALTERNATING and swaps, which need the Gram matrix); several: errors are summed, each divided */
     const lop_tensor *const *weight;    /* by its target's energy. Original filters (n_k, c, ...), float32 or float64 */
     int64_t consumers;          /* at least 1 */
     double ridge;               /* rho >= 0, toward the original weights; 1e-5 is usual */
@@ -60,7 +61,7 @@ typedef struct {
     double *error;              /* (c + 1): error[w], relative, of that set's least squares; mean over consumers */
 } lop_curve;
 /* The error for every width of a nested method (not of LASSO and ALTERNATING: ARG), by one elimination in the method's order. Exact at
- * ridge 0; else the error of the ridge's weights. */
+ * ridge 0; else the error of the ridge's weights; NaN where a consumer's statistics keep rows in place of sums. */
 lop_status lop_select_curve(const lop_select_input *in, lop_select_method method, lop_curve *out, lop_error *err);
 void lop_curve_clear(lop_curve *curve);
 

@@ -105,6 +105,20 @@ function allocate.measure(base, list, set, held, opts)
   return curves
 end
 
+-- Of a unit that no elimination is made for: rebuilt at the widths of the grid, and along a line between these.
+local function wide_errors(base, unit, stats, opts)
+  local order, errors, last = solve.order(base, unit, stats, opts), {}, nil
+  for _, width in ipairs(grid(unit.width)) do
+    local net <close> = base:clone()
+    errors[width] = solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
+    for w = (last or width) + 1, width - 1 do
+      errors[w] = errors[last] + (errors[width] - errors[last]) * (w - last) / (width - last)
+    end
+    last = width
+  end
+  return errors
+end
+
 --- The local losses: of each unit, the relative error at its consumers for every width of the grid's range, by the
 --- exact elimination. The net is run once, over the calibration images.
 ---@return table[]            as from allocate.measure
@@ -116,7 +130,8 @@ function allocate.errors(base, list, set, opts)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       local rank, most = unit.kind == "rank", unit.most or unit.width - 1
-      local errors, curve = rank and ranks.errors(base, unit, stats[1], own) or solve.errors(base, unit, stats, own), {}
+      local errors_of, curve = unit.wide and wide_errors or solve.errors, {}
+      local errors = rank and ranks.errors(base, unit, stats[1], own) or errors_of(base, unit, stats, own)
       for width = grid(unit.most or unit.width)[1], most do
         curve[#curve + 1] = {width = width, loss = errors[width]}
       end

@@ -23,7 +23,7 @@ end
 
 -- The options of core.
 local function how_of(stats, opts)
-  local how = {method = opts.method or "elimination"}
+  local how = {method = opts.method or (stats.summed and "elimination" or "lasso")}
   for _, key in ipairs(passed) do how[key] = opts[key] end
   if how.method == "bn-scale" and not how.score then
     how.score = stats.bn_scale
@@ -194,11 +194,11 @@ function choose.curve(stats, opts)
   check.type(stats, "lop.stats", "stats")
   opts = check.options(opts, known)
   if type(opts.method) == "table" then core.fail("arg", "method: a list of channels has one width and no curve") end
-  if choose.nested(opts) and not opts.refine then
+  if choose.nested(opts) and not opts.refine and stats.summed then
     local order, errors = stats:curve(how_of(stats, opts))
     return errors, order
   end
-  local plain = opts.method == "lasso" and lambda.of(opts.lambda) == nil
+  local plain = (opts.method == "lasso" or (not opts.method and not stats.summed)) and lambda.of(opts.lambda) == nil
   if plain and not opts.refine then return (lasso_errors(stats, opts)) end
   local errors, _, held = {}, free_of(stats, opts.stay)
   for width = math.max(held, 1), stats.channels do

@@ -48,7 +48,11 @@ local function gram_bytes(net, list)
       local layer, unknowns = net:layer(name), 1
       local shape = layer.weight:shape()
       for d = 2, #shape do unknowns = unknowns * shape[d] end
-      if not units.too_wide(layer) then
+      if units.too_wide(layer) then     -- rows, their matrix, and what the filters make of them
+        local rows, filters = units.ROWS, shape[1]
+        most = math.max(most, (6 * rows * (unknowns + filters) + 32 * rows * (rows + filters)
+                               + 8 * 64 * 64 * unit.width + 8 * 64 * unknowns) / COPIES)
+      else
         most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
       end
     end
@@ -67,7 +71,8 @@ function memory.bytes(net, list, images, data)
   local fronts = 2
   for _, unit in ipairs(list) do fronts = unit.stream and 4 or fronts end       -- stream.walk moves twins
   local chunk = math.min(images, frontier.CHUNK) * (2 * front + 3 * widest)
-  return BASE + SLACK + data + 6 * net:bytes() + fronts * images * front + chunk + COPIES * gram_bytes(net, list)
+  return BASE + SLACK + data + 6 * net:bytes() + fronts * images * front + chunk
+    + math.ceil(COPIES * gram_bytes(net, list))
     + core.threads() * 8 * widest
 end
 

@@ -308,12 +308,6 @@ function prune.plan(original, set, held, opts)
   for i, g in ipairs(p.base:groups()) do
     local found = keep[g.name]
     local whole = g.kind == "stream" and "residual stream: left whole (residual.stream)" or "left whole in this plan"
-    for _, name in ipairs(g.consumers) do
-      local layer = p.base:layer(name)
-      if layer.weight and units.too_wide(layer) then
-        whole = ("'%s' reads more than %d values: left whole"):format(name, units.MOST)
-      end
-    end
     local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
     groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
                  loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}

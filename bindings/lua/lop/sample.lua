@@ -5,12 +5,19 @@ local check = require "lop.check"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
 local solve = require "lop.solve"
+local units = require "lop.units"
 
 local sample = {}
 
 local function window_of(net, name)
   local layer = net:layer(name)
   local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
+  for _, group in ipairs(layer.op == "Gemm" and layer.weight and net:groups() or {}) do
+    for _, consumer in ipairs(group.consumers) do
+      local taps = consumer == name and units.flat_taps(net, name, group)
+      if taps then window = {kernel = {1, taps}, group = 1} end
+    end
+  end
   if not window or not layer.weight then
     core.fail("unsupported", ("layer '%s' (%s): a convolution or a Gemm with constant weights expected"):format(name,
               layer.op))
@@ -69,14 +76,16 @@ function sample.run(net, name, set, opts)
     local images = check.integer(opts.images, "images", 1)
     if images < #set then set = set:take(images, seed) end
   end
-  local layer = window_of(net, name)
+  local layer, window = window_of(net, name)
+  local taps = window.kernel[1] * window.kernel[2]
   how.about = {layer = name, bias = layer.bias}
   if opts.holdout and opts.holdout ~= 0 then
     local held
     held, set = set:split(check.integer(opts.holdout, "holdout", 1, #set - 1), seed + 1)
     how.about.held = gather(net, target, name, held, how)
   end
-  how.about.producer, how.about.bn_scale = known_behind(net, name, layer.weight:shape()[2])
+  local channels = layer.weight:size() // (layer.weight:shape()[1] * taps)
+  how.about.producer, how.about.bn_scale = known_behind(net, name, channels)
   local stats = gather(net, target, name, set, how)
   return stats                          -- no tail call: errors name lop.sample
 end

@@ -5,12 +5,14 @@ local behind = require "lop.behind"
 local choose = require "lop.choose"
 local core = require "lop.core"
 local stream = require "lop.stream"
+local units = require "lop.units"
 
 local solve = {}
 
-local function plane(t)
+-- A matrix as images of `taps` pixels a channel.
+local function plane(t, taps)
   local s = t:shape()
-  return #s == 4 and t or t:reshape {s[1], t:size() // s[1], 1, 1}
+  return #s == 4 and t or t:reshape {s[1], t:size() // s[1] // taps, 1, taps}
 end
 
 --- Positions of an image so that the rows are 20 for each unknown of a filter, at least 20 an image.
@@ -23,17 +25,19 @@ end
 ---@param number integer      addresses the random positions
 ---@param opts {seed: integer?, positions: integer?, about: table?}   about: what else the statistics are to know
 function solve.gather(layer, window, number, front, input, target, opts)
-  local filters, channels = layer.weight:shape()[1], layer.weight:shape()[2]
-  local taps = window.kernel[1] * window.kernel[2]
+  local filters, taps = layer.weight:shape()[1], window.kernel[1] * window.kernel[2]
+  local channels = layer.weight:size() // (filters * taps)
   local about = {weight = layer.weight, kernel = window.kernel}
   for key, value in pairs(opts.about or {}) do about[key] = value end
+  if units.too_wide(layer) then about.rows, about.sums, about.seed = units.ROWS, false, opts.seed end
   local stats = core.stats(channels, taps, filters, about)
   local how = {kernel = window.kernel, stride = window.stride, pad = window.pad, dilation = window.dilation,
                seed = opts.seed, layer = number, positions = solve.positions(opts, channels, taps, front.images)}
+  if about.rows and not opts.positions then how.positions = math.ceil(about.rows / front.images) end
   for i = 1, #front.chunks do
     how.first = (i - 1) * front.chunk
     local x, y = input(i), target(i)
-    local px, py = plane(x), plane(y)
+    local px, py = plane(x, taps), plane(y, 1)
     stats:add(px, py, how)
     for _, t in ipairs {x, y, px, py} do t:close() end
   end
@@ -107,7 +111,11 @@ end
 -- How this unit's channels are chosen: a table as lop.select takes it.
 local function method_of(unit, opts)
   local select = unit.select or opts.select
-  return type(select) == "table" and select or {method = select}
+  select = type(select) == "table" and select or {method = select}
+  if not unit.wide then return select end
+  local method = select.method or "elimination"         -- rows are kept: what would need their Gram is a LASSO there
+  if method == "elimination" or method == "forward" or method == "lasso-alternating" then method = "lasso" end
+  return {method = method, lambda = select.lambda}
 end
 
 -- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs stay.
@@ -117,7 +125,7 @@ local function choice(net, unit, stats, places, opts)
                seed = opts.seed, others = {}}
   for k = 2, #unit.consumers do         -- with fewer rows than unknowns nothing can be told of single channels
     local s = stats[k]
-    local enough = s.rows >= s.channels * s.taps
+    local enough = not s.summed or s.rows >= s.channels * s.taps
     if enough then table.insert(how.others, {s, net:layer(unit.consumers[k].name).weight}) end
   end
   how.producer = behind.filters(net, unit.producer, unit.width)
@@ -138,6 +146,13 @@ local function choice(net, unit, stats, places, opts)
   return how
 end
 
+-- Where the channels of a unit stand among those that a consumer reads, by channel of the unit.
+local function places_of(net, unit, consumer)
+  local places = net:channels(consumer.name, unit.name)
+  for i, place in ipairs(places) do places[i] = (place - 1) // (consumer.taps or 1) + 1 end
+  return places
+end
+
 local function ranks_of(channels, places)
   local rank, list = {}, {}
   for r, place in ipairs(places) do rank[place] = r end
@@ -145,11 +160,19 @@ local function ranks_of(channels, places)
   return list
 end
 
---- Channels of a unit in the order of removal; nil for a method whose sets are not nested.
----@return integer[]?
+--- Channels of a unit in the order of removal; of a wide unit's LASSO, whose sums are dear, the problem; nil for
+--- another method whose sets are not nested.
+---@return integer[]|table|nil
 function solve.order(net, unit, stats, opts)
-  if not choose.nested(method_of(unit, opts)) then return nil end
-  local places = net:channels(unit.consumers[1].name, unit.name)
+  local select = method_of(unit, opts)
+  if unit.wide and not unit.partial and select.method == "lasso" and not select.lambda then
+    local places = places_of(net, unit, unit.consumers[1])
+    local how = choice(net, unit, stats, places, opts)
+    how.lambda, how.refine = nil, nil
+    return {lasso = core.lasso(stats[1], how)}
+  end
+  if not choose.nested(select) then return nil end
+  local places = places_of(net, unit, unit.consumers[1])
   local how = choice(net, unit, stats, places, opts)
   how.refine, how.lambda = nil, nil
   return ranks_of(stats[1]:curve(how), places)
@@ -158,7 +181,7 @@ end
 --- The relative error of each width of a unit, by elimination.
 ---@return number[]
 function solve.errors(net, unit, stats, opts)
-  local places = net:channels(unit.consumers[1].name, unit.name)
+  local places = places_of(net, unit, unit.consumers[1])
   local how, errors = choice(net, unit, stats, places, opts), {}
   how.method, how.refine, how.lambda, how.score, how.producer = "elimination", nil, nil, nil, nil
   local _, all = stats[1]:curve(how)
@@ -167,17 +190,23 @@ function solve.errors(net, unit, stats, opts)
 end
 
 --- The channels of a unit to keep, ascending, from 1.
----@param order integer[]?    from solve.order
+---@param order integer[]|table|nil      from solve.order
 ---@param width integer?      nil: of a fixed lambda, what it leaves
 ---@return integer[] channels
 ---@return number? lambda
 function solve.keep(net, unit, stats, order, width, opts)
+  if order and order.lasso then
+    local channels, _, lambda = order.lasso:width(width)
+    local list = ranks_of(channels, places_of(net, unit, unit.consumers[1]))
+    table.sort(list)
+    return list, lambda
+  end
   local kept = order and table.move(order, #order - width + 1, #order, 1, {})
   if kept and not method_of(unit, opts).refine then
     table.sort(kept)
     return kept
   end
-  local places = net:channels(unit.consumers[1].name, unit.name)
+  local places = places_of(net, unit, unit.consumers[1])
   local how = choice(net, unit, stats, places, opts)
   if kept then                          -- swaps begin with these
     how.method = {table.unpack(how.stay or {})}
@@ -194,6 +223,10 @@ function solve.how(layer, held, opts)
   local filters, bias = layer.weight:shape()[1], nil
   if opts.intercept == false then
     bias = layer.bias and layer.bias:reshape {filters} or core.zeros({filters}, "float32")
+  end
+  if opts.reconstruct == "scale" and units.too_wide(layer) then
+    core.fail("unsupported", ("layer '%s' reads more than %d values: reconstruct.method is least-squares or none "
+      .. "there, or skip its group"):format(layer.name, units.MOST))
   end
   return {weight = layer.weight, method = opts.reconstruct, ridge = opts.ridge or nil, held = held, bias = bias}
 end
@@ -216,9 +249,9 @@ function solve.cut(net, unit, stats, held, keep, opts)
   local kept, made, err = {[0] = true}, {}, 0
   for _, r in ipairs(keep) do kept[r] = true end
   for k, c in ipairs(unit.consumers) do
-    local weight, gone, inputs = net:layer(c.name).weight, {}, {}
-    for r, place in ipairs(net:channels(c.name, unit.name)) do gone[place] = not kept[r] end
-    for i = 1, weight:shape()[2] do
+    local gone, inputs = {}, {}
+    for r, place in ipairs(places_of(net, unit, c)) do gone[place] = not kept[r] end
+    for i = 1, stats[k].channels do
       if not gone[i] then inputs[#inputs + 1] = i end
     end
     local w, b, e = stats[k]:reconstruct(inputs, solve.how(net:layer(c.name), held and held[k], opts))
@@ -241,7 +274,7 @@ function solve.rebuild(base, net, unit, number, sides, opts)
   local err = 0
   for k, c in ipairs(unit.consumers) do
     local layer, all = net:layer(c.name), {}
-    for i = 1, layer.weight:shape()[2] do all[i] = i end
+    for i = 1, stats[k].channels do all[i] = i end
     local w, b, e = stats[k]:reconstruct(all, solve.how(layer, held[k], opts))
     solve.set(net, c.name, opts, w, b)
     err = err + e / #unit.consumers

@@ -28,6 +28,18 @@ function units.consumer(net, name)
           channels = layer.weight:shape()[2]}
 end
 
+--- How many values of each channel a Gemm reads, one behind the other, as behind a Flatten; nil where it does not.
+---@return integer?
+function units.flat_taps(net, consumer, group)
+  local places, total = net:channels(consumer, group.name)
+  local taps = total // group.width
+  if taps < 2 or total ~= taps * group.width or net:layer(consumer).weight:shape()[2] ~= total then return nil end
+  for i = 1, group.width do
+    if places[i] ~= (i - 1) * taps + 1 then return nil end
+  end
+  return taps
+end
+
 -- Each channel of the group stands in the consumer's input, once.
 local function reads_all_once(net, consumer, group)
   local places, total = net:channels(consumer, group.name)
@@ -49,9 +61,10 @@ local function wide_first(net, consumers)
   return table.move(thin, 1, #thin, #list + 1, list)
 end
 
-units.MOST = 8192                       -- inputs of a filter that is solved: beyond, the sums alone take gigabytes
+units.MOST = 8192                       -- inputs of a filter that is solved by sums: beyond, they alone take gigabytes
+units.ROWS = 2048                       -- kept in their place, for the dual
 
---- Whether a layer reads so much that its weights are not solved: a Gemm behind the Flatten of a large map.
+--- Whether a layer reads so much that rows are kept in place of sums: a Gemm behind the Flatten of a large map.
 function units.too_wide(layer)
   local inputs = 1
   for d, n in ipairs(layer.weight:shape()) do inputs = d > 1 and inputs * n or 1 end
@@ -65,7 +78,11 @@ local function unit_of(net, group)
                 consumers = {}, stream = group.kind == "stream" or nil}
   for i, name in ipairs(group.consumers) do
     local c = units.consumer(net, name)
-    if not c or not reads_all_once(net, name, group) or units.too_wide(net:layer(name)) then return nil end
+    local taps = c and c.gemm and units.flat_taps(net, name, group)
+    if taps then c.window, c.taps, c.channels = {kernel = {1, taps}, group = 1}, taps, group.width end
+    if not c or not (taps or reads_all_once(net, name, group)) then return nil end
+    if unit.stream and (taps or units.too_wide(net:layer(name))) then return nil end
+    unit.wide = unit.wide or units.too_wide(net:layer(name))
     unit.partial = unit.partial or c.channels ~= group.width
     if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
     unit.consumers[i] = c
@@ -76,7 +93,8 @@ end
 
 --- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
 ---@return table[]   {name, width, producer, producers, consumers = {{name, window, residual, gemm, channels}}, partial,
----                  stream}; stream: a residual stream, which is cut where the recipe says so
+---                  wide, stream}; partial, where a consumer reads other groups too; wide, where one keeps rows in
+---                  place of sums; stream: a residual stream, which is cut where the recipe says so
 function units.find(net)
   local list = {}
   for _, g in ipairs(net:groups()) do
