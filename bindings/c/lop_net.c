@@ -271,6 +271,26 @@ static int net_factor(lua_State *L)
     return 0;
 }
 
+/* Lets a layer read a part of the channels it reads now, in place: a Gather stands before it. lop_graph_sample. Its
+ * weights are then to be set.
+ * ---@param layer string
+ * ---@param channels integer[]     from 1, ascending */
+static int net_sample(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const int k = lop_graph_node(g, name);
+    lop_error err;
+    int64_t count;
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    const lopL_work *h = lopL_infer(L, g, NULL);
+    const lop_shape *x = &h->shapes.value[g->node[k]->in[0]].shape;
+    if (x->ndim < 2) return lopL_failf(L, "unsupported", "layer '%s' reads no channels", name);
+    const int64_t *channel = lopL_channels(L, 3, "channels", x->dim[1], &count);
+    lopL_check(L, lop_graph_sample(g, k, channel, count, &err), &err);
+    return 0;
+}
+
 /* auto_pad worked out, ONNX Conv: an odd pixel of SAME_UPPER goes to the end. */
 static void same_pads(lua_State *L, const lop_graph *g, const lop_node *n, const int64_t *kernel, const int64_t *stride,
                       const int64_t *dilation, int64_t pad[4])
@@ -402,7 +422,8 @@ static int net_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
-    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"window", net_window},
+    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"sample", net_sample},
+    {"window", net_window},
     {"channels", lopL_net_channels},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},

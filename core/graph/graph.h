@@ -226,6 +226,10 @@ lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
  * node, or auto_pad; SHAPE: factors of other sizes. On MEMORY g can only be freed. */
 lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, const lop_tensor *second, lop_error *err);
 
+/* Puts a Gather before a node, which reads entries channel[0..count) of dimension 1 of its first input from now on: the
+ * channel sampler. Its weights are the caller's to replace. ARG: no such node. On MEMORY g can only be freed. */
+lop_status lop_graph_sample(lop_graph *g, int node, const int64_t *channel, int64_t count, lop_error *err);
+
 /* ---- plain weights (graph/plain.c) ---- */
 
 /* Nodes that read only initializers (Constant; a DequantizeLinear, Cast, Reshape, ... of weights) leave, and what they

@@ -1,8 +1,9 @@
 local lop = require "lop"                                       -- tests/bindings/ranks_spec.lua
 local core = require "lop.core"
+local cost_of = require("lop.cost").of
 local joint = require "lop.joint"
+local kinds = require "lop.kinds"
 local nets = dofile "tests/bindings/nets.lua"
-local ranks = require "lop.ranks"
 local units = require "lop.units"
 
 local function conv(shape, how)
@@ -47,8 +48,7 @@ end)
 
 describe("lop.ranks", function()
   local net = nets.plain()
-  local found = ranks.find(net)
-  local list = ranks.merge(net, units.find(net), found)
+  local list = kinds.merge(net, units.find(net), {rank = true})
   it("finds the convolutions that a rank saves in", function()
     local names = {}
     for i, unit in ipairs(list) do names[i] = unit.name end
@@ -58,8 +58,8 @@ describe("lop.ranks", function()
   it("counts what is left exactly, for every kind of cost", function()
     local wide = {}
     for i, unit in ipairs(list) do wide[i] = unit.width end
-    for _, kind in ipairs {"macs", "params", "bytes"} do
-      local cost = ranks.cost(net, list, kind)
+    for _, kind in ipairs {"macs", "params", "bytes", "activations"} do
+      local cost = cost_of(net, list, kind)
       for _, case in ipairs {{}, {[1] = 4}, {[2] = 2}, {[1] = 3, [2] = 1, [3] = 5, [4] = 6, [6] = 7}} do
         local widths, copy = {}, net:clone()
         for i, w in ipairs(wide) do
@@ -81,6 +81,39 @@ describe("lop.ranks", function()
         assert.equal(units.measure(copy, kind), cost(widths))
       end
     end
+  end)
+end)
+
+describe("a sampler", function()
+  it("makes a layer read the channels named, and no others", function()
+    local net = conv({4, 6, 3, 3}, {pads = {1, 1, 1, 1}})
+    local copy, w = net:clone(), net:layer("c").weight
+    copy:sample("c", {1, 3, 6})
+    copy:set("c", w:index(2, {1, 3, 6}))
+    local x = lop.randn({2, 6, 11, 9}, {seed = 1})
+    local masked = x * lop.tensor({1, 0, 1, 0, 0, 1}, "float32"):reshape {1, 6, 1, 1}
+    assert.is_true(apart(copy:forward(x), net:forward(masked)) < 1e-5)
+    assert.equal(net:macs() // 2, copy:macs())
+    assert.matches("channels", tostring(select(2, pcall(net.sample, net, "c", {1, 7}))))
+    assert.matches("no layer 'zz'", tostring(select(2, pcall(net.sample, net, "zz", {1}))))
+  end)
+  it("is offered for what reads a stream, costs what it says, and prunes", function()
+    local net = lop.load "recipes/models/digits-resnet/model.onnx"
+    local opts = {calibrate = {data = "mnist:recipes/data/digits", images = 100, positions = 10}, preprocess = "unit",
+                  budget = {speedup = 1.6}, cuts = {"sampler"}, reconstruct = {producer = 0}}
+    local made, report = lop.prune(net, opts)
+    local read = 0
+    for _, l in ipairs(report.layers) do
+      local name = l.name:match "^(.*):input$"
+      if name and l.width_after < l.width_before then
+        read = read + 1
+        assert.equal(l.width_after, made:layer(name).weight:shape()[2])
+        assert.equal("Gather", made:layer(name .. "/read").op)
+      end
+    end
+    assert.is_true(read > 1 and report.speedup >= 1.584 and report.speedup < 1.65)
+    local test = lop.data("mnist:recipes/data/digits", {preprocess = "unit", split = "test"}):take(500, 1)
+    assert.is_true(lop.evaluate(made, test).top1 > 96)
   end)
 end)
 

@@ -54,10 +54,8 @@ describe("a recipe's check", function()
       {{order = "bakward"}, "usage", "order: unknown bakward (did you mean 'backward'?)"},
       {{order = {}}, "usage", "order: a list of names expected"}, {{order = {1}}, "usage", "order: string expected"},
       {{order = {"a", x = 1}}, "usage", "order: a list of names expected"},
-      {{cuts = {"width", "sampler"}}, "unsupported", "cuts = \"sampler\": not in this version"},
-      {{cuts = {"sampler"}}, "unsupported", "cuts = \"sampler\": not in this version"},
+      {{residual = {output = "sampler"}}, "unsupported", "residual.output = \"sampler\": not in this version"},
       {{cuts = {"wdth"}}, "usage", "cuts: unknown wdth (did you mean 'width'?)"},
-      {{residual = {input = "sampler"}}, "unsupported", "residual.input = \"sampler\": not in this version"},
       {{reconstruct = "relu"}, "unsupported", "reconstruct.method = \"relu\": not in this version"},
       {{reconstruct = {intercept = 1}}, "usage", "reconstruct.intercept: true or false expected, got number"},
       {{reconstruct = {ridge = -1}}, "usage", "reconstruct.ridge: -1 is out of range: 0 or more expected"},
@@ -131,7 +129,7 @@ describe("KEY=VALUE", function()
       {"budgt.macs", "1", "unknown key 'budgt.macs' (did you mean 'budget'?)"},
       {"budget", "1", "budget.KEY=VALUE expected"},
       {"budget.ms", "3", "budget.ms: not in this version"},
-      {"cuts", "width,sampler", "cuts = \"sampler\": not in this version"},
+      {"residual.output", "sampler", "residual.output = \"sampler\": not in this version"},
       {"layers.a.skp", "true", "layers.NAME.KEY expected"}, {"round_to", "x", "round_to: integer expected, got string"},
       {"finetune", "1", "finetune: not in this version"}} do
       local ok, e = pcall(set, case[1], case[2])

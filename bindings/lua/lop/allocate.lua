@@ -3,7 +3,7 @@
 
 local frontier = require "lop.frontier"
 local joint = require "lop.joint"
-local ranks = require "lop.ranks"
+local kinds = require "lop.kinds"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
@@ -21,12 +21,12 @@ local function grid(width)
   return list
 end
 
---- The least widths that are looked at, where units are cut by width alone: nil with ranks among them.
+--- The least widths that are looked at, where units are cut by width alone: nil with others among them.
 ---@return integer[]?
 function allocate.least(list)
   local widths = {}
   for i, unit in ipairs(list) do
-    if unit.kind == "rank" then return nil end
+    if unit.kind then return nil end
     widths[i] = unit.fixed or units.next(unit, grid(unit.width)[1], 1)
   end
   return widths
@@ -62,7 +62,7 @@ end
 
 -- What cuts a unit of copies of the net and rebuilds what reads it: a function of the copy and the width.
 local function cutter_of(base, unit, stats, opts)
-  if unit.kind == "rank" then return ranks.cutter(base, unit, stats[1], nil, opts) end
+  if unit.kind then return kinds[unit.kind].cutter(base, unit, stats[1], nil, opts) end
   local order = solve.order(base, unit, stats, opts)
   return function(net, width)
     solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
@@ -129,9 +129,9 @@ function allocate.errors(base, list, set, opts)
       front:advance(base, frontier.position(base, unit.producer) - 1)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
-      local rank, most = unit.kind == "rank", unit.most or unit.width - 1
-      local errors_of, curve = unit.wide and wide_errors or solve.errors, {}
-      local errors = rank and ranks.errors(base, unit, stats[1], own) or errors_of(base, unit, stats, own)
+      local kind, most, curve = kinds[unit.kind or ""], unit.most or unit.width - 1, {}
+      local errors_of = unit.wide and wide_errors or solve.errors
+      local errors = kind and kind.errors(base, unit, stats[1], own) or errors_of(base, unit, stats, own)
       for width = grid(unit.most or unit.width)[1], most do
         curve[#curve + 1] = {width = width, loss = errors[width]}
       end
@@ -148,8 +148,8 @@ end
 function allocate.by_lambda(base, list, set, opts)
   local front, widths = frontier.new(base, set, opts.passes), {}
   for number, unit in ipairs(list) do
-    widths[number] = unit.fixed
-    if not unit.fixed then
+    widths[number] = unit.fixed or (unit.kind and unit.width)
+    if not widths[number] then
       front:advance(base, frontier.position(base, unit.producer) - 1)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
@@ -241,9 +241,9 @@ local function nudge(list, losses, least, cost, budget, widths)
   return widths
 end
 
-local function has_ranks(list)
+local function is_mixed(list)
   for _, unit in ipairs(list) do
-    if unit.kind == "rank" then return true end
+    if unit.kind then return true end
   end
   return false
 end
@@ -295,7 +295,7 @@ function allocate.widths(list, curves, cost, budget)
     widths[i] = unit.fixed or unit.width
   end
   local best
-  if has_ranks(list) then
+  if is_mixed(list) then
     best = joint.widths(list, grids_of(list, curves, losses), losses, cost, budget)
     if not best then return nil, cost(least) end
     return with_losses(losses, nudge(list, losses, least, cost, budget, best))

@@ -1,33 +1,42 @@
--- bindings/lua/lop/joint.lua - widths and ranks together. What a rank saves hangs on the widths around its layer, so
--- these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a price each
--- neighbourhood, a width with the ranks of the layers it touches, is searched whole while the others stand; the price
--- is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved exactly.
+-- bindings/lua/lop/joint.lua - widths, ranks and samplers together. What a rank saves hangs on the widths around its
+-- layer, so these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a price
+-- each neighbourhood, a width with the units of the layers it touches, is searched whole while the others stand; the
+-- price is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved
+-- exactly.
 
 local joint = {}
 
 local PRICES, SWEEPS = 40, 6
 local MOST = 20000                      -- choices of a neighbourhood that are looked at
 
--- For each unit of width the ranks of its makers and readers; ranks that no width touches stand alone.
+-- For each unit of width the units of its makers and readers; those of a layer that no width touches stand alone.
 local function neighbourhoods(list)
   local by_layer, lists, taken = {}, {}, {}
   for i, unit in ipairs(list) do
-    if unit.kind == "rank" then by_layer[unit.producer] = i end
+    if unit.kind then
+      by_layer[unit.producer] = by_layer[unit.producer] or {}
+      table.insert(by_layer[unit.producer], i)
+    end
   end
   for i, unit in ipairs(list) do
-    if unit.kind ~= "rank" then
+    if not unit.kind then
       local own, seen = {i}, {}
       local function touch(name)
-        local r = by_layer[name]
-        if r and not seen[r] then own[#own + 1], seen[r], taken[r] = r, true, true end
+        for _, r in ipairs(by_layer[name] or {}) do
+          if not seen[r] then own[#own + 1], seen[r], taken[r] = r, true, true end
+        end
       end
       for _, name in ipairs(unit.producers) do touch(name) end
       for _, c in ipairs(unit.consumers) do touch(c.name) end
       lists[#lists + 1] = own
     end
   end
-  for i, unit in ipairs(list) do
-    if unit.kind == "rank" and not taken[i] then lists[#lists + 1] = {i} end
+  for _, unit in ipairs(list) do
+    local own = unit.kind and by_layer[unit.producer] or {}
+    if own[1] and not taken[own[1]] then
+      lists[#lists + 1] = own
+      for _, i in ipairs(own) do taken[i] = true end
+    end
   end
   return lists
 end

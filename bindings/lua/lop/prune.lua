@@ -3,7 +3,9 @@
 -- 3.3).
 
 local core = require "lop.core"
+local cost = require "lop.cost"
 local frontier = require "lop.frontier"
+local kinds = require "lop.kinds"
 local memory = require "lop.memory"
 local order = require "lop.policy.order"
 local producer = require "lop.producer"
@@ -129,11 +131,14 @@ local function refit_producer(base, net, unit, i, sides, own, report)
   report.error = better or report.error
 end
 
--- Factors a layer. What reads it is rebuilt, and the filters before are refitted, once all around is as it will be.
-local function do_rank(base, net, unit, i, report, sides, own)
+-- Factors a layer, or lets it read less. What reads it is rebuilt, and the filters before are refitted, once all around
+-- is as it will be.
+local function do_layer(base, net, unit, i, report, sides, own)
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
-  report.error = ranks.cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
-  if own.producer > 0 then refit_producer(base, net, ranks.pair(net, unit), RANK + i, sides, own, report) end
+  report.error = kinds[unit.kind].cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
+  if own.producer > 0 and unit.kind == "rank" then
+    refit_producer(base, net, ranks.pair(net, unit), RANK + i, sides, own, report)
+  end
   local around = own.around(unit)
   if own.producer > 0 and around.before then
     refit_producer(base, net, around.before, 2 * RANK + i, sides, own, report)
@@ -146,8 +151,8 @@ end
 
 -- What one unit does to the net: refits its producer, cuts, rebuilds its consumers and refits the producer again.
 local function do_unit(base, net, unit, i, report, sides, refits, own)
-  if unit.kind == "rank" then
-    if report.width_after < unit.width then do_rank(base, net, unit, i, report, sides, own) end
+  if unit.kind then
+    if report.width_after < unit.width then do_layer(base, net, unit, i, report, sides, own) end
     return nil
   end
   if refits then refit(base, net, unit.producer, i, sides, own) end
@@ -155,33 +160,33 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
   local channels
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
   report.channels = zero_based(channels, unit.places)
-  if own.producer > 0 and not own.around(unit).factored then
+  if own.producer > 0 and not own.around(unit).changed then
     refit_producer(base, net, unit, i, sides, own, report)
   end
   return channels
 end
 
--- What a unit has to do with the ranks of its layer's neighbours, by unit. Of a rank: before, the unit of width that
--- its layer reads, whose filters are refitted once more; after, the one that it makes, which is rebuilt and refitted
--- unless what reads that is factored too, later. Of a width: factored, whether one of its layers will be, so that its
+-- What a unit has to do with those of its layer's neighbours, by unit. Of a layer's last unit: before, the unit of
+-- width that the layer reads, whose filters are refitted once more; after, the one that it makes, which is rebuilt and
+-- refitted unless what reads that is changed too, later. Of a width: changed, whether one of its layers will be, so that its
 -- filters are refitted then. stand: the layer before which all that can be done.
 local function around_of(list, widths)
-  local maker, reader, factored = {}, {}, {}
+  local maker, reader, last = {}, {}, {}
   for i, unit in ipairs(list) do
-    if unit.kind == "rank" then
-      factored[unit.producer] = widths[i] < unit.width
+    if unit.kind then
+      if widths[i] < unit.width then last[unit.producer] = unit end
     elseif #unit.producers == 1 and #unit.consumers == 1 and not unit.partial and not unit.stream then
       maker[unit.producer], reader[unit.consumers[1].name] = unit, unit
     end
   end
   return function(unit)
     local after, before = maker[unit.producer], reader[unit.producer]
-    local stand = before and factored[unit.producer] and before.producer or unit.producer
-    if unit.kind ~= "rank" then
-      local one = after == unit
-      return {stand = stand, factored = one and (factored[unit.producer] or factored[unit.consumers[1].name])}
+    local stand = before and last[unit.producer] and before.producer or unit.producer
+    if not unit.kind then
+      return {stand = stand, changed = after == unit and (last[unit.producer] or last[unit.consumers[1].name])}
     end
-    return {stand = stand, before = before, after = after and not factored[after.consumers[1].name] and after or nil}
+    if last[unit.producer] ~= unit then return {stand = stand} end
+    return {stand = stand, before = before, after = after and not last[after.consumers[1].name] and after or nil}
   end
 end
 
@@ -218,7 +223,7 @@ local function run(base, list, widths, set, held, opts)
       for _, c in ipairs(unit.consumers) do
         solved[c.name], due[c.name] = not waits or nil, waits or nil
       end
-      if unit.kind ~= "rank" then note_kept(base, unit, entry.channels, opts.kept) end
+      if not unit.kind then note_kept(base, unit, entry.channels, opts.kept) end
       first = math.min(first, i)
     end
     layers[i] = report
@@ -253,14 +258,14 @@ local function find_widths(original, base, list, set, held, opts)
   return widths, losses, plan.goal
 end
 
--- What the recipe's cuts allow. Widths that may not be cut are fixed: what a rank changes is rebuilt behind them.
-local function all_units(base, cuts)
-  local allowed, widths = {}, units.find(base)
-  for _, word in ipairs(cuts) do allowed[word] = true end
+-- What the recipe allows. Widths that may not be cut are fixed: what changes before them is rebuilt behind them.
+local function all_units(base, recipe)
+  local allowed, widths = {sampler = recipe.residual.input == "sampler"}, units.find(base)
+  for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed = unit.width end
   end
-  return allowed.rank and ranks.merge(base, widths, ranks.find(base)) or widths
+  return kinds.merge(base, widths, allowed)
 end
 
 -- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
@@ -269,7 +274,7 @@ local function prepare(original, set, held, opts)
   base:fold_constants()
   base:fold_bn()
   local before, places = drop_dead(base)
-  local all = all_units(base, opts.recipe.cuts)
+  local all = all_units(base, opts.recipe)
   for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name] or unit.width, places[unit.name] end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = rules.apply(base, all, opts.recipe)
@@ -313,14 +318,14 @@ function prune.plan(original, set, held, opts)
                  loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}
   end
   for i, unit in ipairs(p.list) do
-    if unit.kind == "rank" then
+    if unit.kind then
       groups[#groups + 1] = {name = unit.name, width = unit.width, keep = p.widths[i], loss = p.losses[i],
                              prunable = true}
     end
   end
   return {groups = groups, memory_bytes = p.needed, scratch_bytes = 0, budget = p.goal,
           forward_passes = opts.passes.count, macs_before = original:macs(),
-          macs_after = ranks.cost(p.base, p.list, "macs")(p.widths)}
+          macs_after = cost.of(p.base, p.list, "macs")(p.widths)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

@@ -4,49 +4,26 @@
 -- its whole width is the full rank, and stands for the layer as it was.
 
 local core = require "lop.core"
+local cost = require "lop.cost"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
 local ranks = {}
 
--- Multiply-adds (or weights) of a layer for each channel and filter, and of its factors for each channel and r, and r
--- and filter.
-local function figures(layer, window, kind)
-  local s, k = layer.weight:shape(), window.kernel
-  if kind ~= "macs" then
-    local bytes = kind == "bytes" and 4 or 1
-    return {full = bytes * k[1] * k[2], first = bytes * k[1], second = bytes * k[2]}
-  end
-  local oh, ow, iw = layer.shape[3], layer.shape[4], layer.input_shape[4]
-  if k[1] * k[2] == 1 then return {full = oh * ow, first = oh * ow, second = oh * ow}, s end
-  return {full = k[1] * k[2] * oh * ow, first = k[1] * oh * iw, second = k[2] * oh * ow}, s
-end
-
 -- The largest rank that costs less than the layer.
-local function most_of(layer, window)
-  local f, s = figures(layer, window, "macs")
+local function most_of(layer, window, input)
+  local f, s = cost.figures(layer, window, "macs", input), layer.weight:shape()
   local c, n = s[2], s[1]
   local saves = math.ceil(f.full * c * n / (f.first * c + f.second * n)) - 1
   return math.min(saves, math.min(c * window.kernel[1], n * window.kernel[2]) - 1)
 end
 
-local function shape_of(net, name)
-  for _, v in ipairs(net:inputs()) do
-    if v.name == name then return v.shape end
-  end
-  for _, layer in ipairs(net:layers()) do
-    for _, v in ipairs(layer.outputs) do
-      if v.name == name then return v.shape end
-    end
-  end
-end
-
 local function unit_of(net, layer)
   local consumer = units.consumer(net, layer.name)
   if not consumer or consumer.gemm or units.too_wide(layer) then return nil end
-  layer.input_shape = shape_of(net, layer.inputs[1].name)
-  if not layer.shape or #layer.shape ~= 4 or not layer.input_shape or #layer.input_shape ~= 4 then return nil end
-  local most = most_of(layer, consumer.window)
+  local input = cost.shape_of(net, layer.inputs[1].name)
+  if not layer.shape or #layer.shape ~= 4 or not input or #input ~= 4 then return nil end
+  local most = most_of(layer, consumer.window, input)
   if most < 2 then return nil end
   local s, k = layer.weight:shape(), consumer.window.kernel
   return {kind = "rank", name = layer.name .. ":rank", width = math.min(s[2] * k[1], s[1] * k[2]), most = most,
@@ -61,83 +38,6 @@ function ranks.find(net)
     if layer.op == "Conv" and layer.weight then list[#list + 1] = unit_of(net, layer) end
   end
   return list
-end
-
---- Units of widths and of ranks in forward order; a layer's filters are cut before it is factored.
-function ranks.merge(net, widths, found)
-  local place, list = {}, {}
-  for i, layer in ipairs(net:layers()) do place[layer.name] = i end
-  table.move(widths, 1, #widths, 1, list)
-  table.move(found, 1, #found, #list + 1, list)
-  local order = {}
-  for i, unit in ipairs(list) do order[unit] = i end
-  table.sort(list, function(a, b)
-    local x, y = place[a.producer], place[b.producer]
-    return x < y or (x == y and order[a] < order[b])
-  end)
-  return list
-end
-
--- ---- cost ----
-
--- How many of a layer's channels and filters are gone, by the widths of the units around it.
-local function around(list, name)
-  local reads, makes = {}, {}
-  for i, unit in ipairs(list) do
-    if unit.kind ~= "rank" then
-      for _, c in ipairs(unit.consumers) do
-        if c.name == name then reads[#reads + 1] = i end
-      end
-      for _, p in ipairs(unit.producers) do
-        if p == name then makes[#makes + 1] = i end
-      end
-    end
-  end
-  return reads, makes
-end
-
-local function gone(list, widths, places)
-  local sum = 0
-  for _, i in ipairs(places) do sum = sum + list[i].width - widths[i] end
-  return sum
-end
-
--- What factoring the layer of unit i adds to the cost (less than 0 where it saves), by widths.
-local function term(net, list, i, kind)
-  local unit = list[i]
-  local layer = net:layer(unit.producer)
-  layer.input_shape = shape_of(net, layer.inputs[1].name)
-  local f, s = figures(layer, unit.consumers[1].window, kind == "macs" and "macs" or kind), layer.weight:shape()
-  local reads, makes = around(list, unit.producer)
-  return function(widths)
-    local r = widths[i]
-    if r == unit.width then return 0 end
-    local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)
-    return r * (f.first * c + f.second * n) - f.full * c * n
-  end
-end
-
---- The cost as a function of the widths and ranks of a mixed list.
----@param kind string         "macs", "params" or "bytes"
----@return fun(widths: integer[]): number
-function ranks.cost(net, list, kind)
-  local plain, place, terms = {}, {}, {}
-  for i, unit in ipairs(list) do
-    if unit.kind == "rank" then
-      terms[#terms + 1] = term(net, list, i, kind)
-    else
-      plain[#plain + 1], place[#place + 1] = unit, i
-    end
-  end
-  local base = units.cost(net, plain, kind)
-  if #terms == 0 then return base end
-  return function(widths)
-    local own = {}
-    for k, i in ipairs(place) do own[k] = widths[i] end
-    local sum = base(own)
-    for _, t in ipairs(terms) do sum = sum + t(widths) end
-    return sum
-  end
 end
 
 -- ---- the factors ----

@@ -35,7 +35,7 @@ local reconstruct = {type = "table", word = "method", help = "how weights are re
 local residual = {type = "table", help = "residual blocks", keys = {
   target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
             help = "whether a branch repairs the stream it is added to"},
-  input = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
+  input = {type = "string", choices = {"whole", "sampler"}, default = "whole",
            help = "what of the stream a branch reads"},
   output = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
             help = "what of the stream a branch writes"},
@@ -86,7 +86,7 @@ schema.keys = {
               help = "losses at the outputs, local errors, one keep ratio, the ratios of He et al. 2017"},
   order = {type = "list", words = {"forward", "backward"}, default = "forward", also = is_function,
            takes = "function(groups) -> list", help = "which group is cut when; those not listed come last"},
-  cuts = {type = "list", choices = {"width", "rank"}, later = {"sampler"}, default = {"width"},
+  cuts = {type = "list", choices = {"width", "rank", "sampler"}, default = {"width"},
           help = "what the allocation may use"},
   round_to = {type = "integer", least = 1, default = 1, help = round_to.help},
   select = select, reconstruct = reconstruct, residual = residual,

@@ -223,7 +223,7 @@ function units.shares(list, ratio, weights)
   for i, u in ipairs(list) do
     local weight = weights and weights[i] or 1
     local whole = u.before or u.width
-    local share = (u.kind == "rank" or weight == math.huge) and u.width or whole * ratio * weight
+    local share = (u.kind or weight == math.huge) and u.width or whole * ratio * weight
     widths[i] = u.fixed or units.nearest(u, share)
   end
   return widths

@@ -80,7 +80,7 @@ end
 function paper.shares(net, list)
   local widths, place = {}, {}
   for i, unit in ipairs(list) do
-    if unit.kind ~= "rank" then widths[#widths + 1], place[#place + 1] = unit, i end
+    if not unit.kind then widths[#widths + 1], place[#place + 1] = unit, i end
   end
   local found = vgg(net, widths) or residual(net, widths)
   if not found then

@@ -74,7 +74,7 @@ end
 local function apply(unit, rule)
   unit.select, unit.own = rule.select, own_of(rule)
   unit.round_to, unit.min = rule.round_to, rule.min
-  if rule.keep and unit.kind ~= "rank" then
+  if rule.keep and not unit.kind then
     unit.fixed = units.nearest(unit, (unit.before or unit.width) * rule.keep)
   end
 end
@@ -86,7 +86,7 @@ local function fix_widths(list, widths)
     local unit
     for _, u in ipairs(list) do
       if u.name == name then unit = u end
-      for _, producer in ipairs(u.producers) do unit = unit or (producer == name and u.kind ~= "rank" and u) end
+      for _, producer in ipairs(u.producers) do unit = unit or (producer == name and not u.kind and u) end
     end
     if not unit then
       core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name))

@@ -2,9 +2,9 @@
 
 local allocate = require "lop.allocate"
 local core = require "lop.core"
+local cost_of = require("lop.cost").of
 local order = require "lop.policy.order"
 local paper = require "lop.policy.paper"
-local ranks = require "lop.ranks"
 local units = require "lop.units"
 
 local STEPS = 512                       -- of a common share
@@ -159,7 +159,7 @@ function widths.find(original, base, list, set, held, opts)
   if not opts.budget then return allocate.by_lambda(base, list, set, opts), {} end
   local goal = goal_of(original, opts.budget)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
-  local cost = ranks.cost(base, list, goal.kind)
+  local cost = cost_of(base, list, goal.kind)
   local found, losses = find(base, list, set, held, goal, cost, opts)
   goal.after = cost(found)
   goal.reason = reason_of(list, cost, goal, found)

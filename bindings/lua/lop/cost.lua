@@ -1,0 +1,107 @@
+-- bindings/lua/lop/cost.lua - what widths, ranks and samplers cost together. Widths are counted by units.cost; a layer
+-- that is factored, or reads a part of its channels, adds the difference, from its channels and filters as they are.
+
+local units = require "lop.units"
+
+local cost = {}
+
+--- The shape of a value of a net.
+---@return integer[]?
+function cost.shape_of(net, name)
+  for _, v in ipairs(net:inputs()) do
+    if v.name == name then return v.shape end
+  end
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.outputs) do
+      if v.name == name then return v.shape end
+    end
+  end
+end
+
+--- MACs of a convolution: `full` for each channel and filter; of its two factors `first` for each channel and r, and
+--- `second` for each r and filter. Of activations: `between` for each r, `read` for each channel that is sampled.
+---@param kind string         of units.measure
+---@param input integer[]     the shape of its input
+function cost.figures(layer, window, kind, input)
+  local k, oh, ow, iw = window.kernel, layer.shape[3], layer.shape[4], input[4]
+  local one = k[1] * k[2] == 1
+  if kind == "activations" then
+    return {full = 0, first = 0, second = 0, between = 4 * oh * (one and ow or iw), read = 4 * input[3] * iw}
+  end
+  if kind == "macs" then
+    return {full = k[1] * k[2] * oh * ow, first = k[1] * oh * (one and ow or iw), second = k[2] * oh * ow, between = 0,
+            read = 0}
+  end
+  local bytes = kind == "bytes" and 4 or 1
+  return {full = bytes * k[1] * k[2], first = bytes * k[1], second = bytes * k[2], between = 0, read = 0}
+end
+
+-- The units of width that a layer reads, and that it makes.
+local function around(list, name)
+  local reads, makes = {}, {}
+  for i, unit in ipairs(list) do
+    if not unit.kind then
+      for _, c in ipairs(unit.consumers) do
+        if c.name == name then reads[#reads + 1] = i end
+      end
+      for _, p in ipairs(unit.producers) do
+        if p == name then makes[#makes + 1] = i end
+      end
+    end
+  end
+  return reads, makes
+end
+
+local function gone(list, widths, places)
+  local sum = 0
+  for _, i in ipairs(places) do sum = sum + list[i].width - widths[i] end
+  return sum
+end
+
+-- What is added for one layer; by_kind: the places of its own units.
+local function term(net, list, name, by_kind, kind)
+  local layer, window = net:layer(name), net:window(name)
+  local f = cost.figures(layer, window, kind, cost.shape_of(net, layer.inputs[1].name))
+  local s, reads, makes = layer.weight:shape(), around(list, name)
+  local rank, input = by_kind.rank, by_kind.input
+  return function(widths)
+    local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)
+    local read, extra = c, 0
+    if input and widths[input] < list[input].width then read, extra = widths[input], f.read * widths[input] end
+    local now = f.full * read * n
+    if rank and widths[rank] < list[rank].width then
+      now = widths[rank] * (f.first * read + f.second * n + f.between)
+    end
+    return now - f.full * c * n + extra
+  end
+end
+
+--- The cost as a function of the widths of a list of units.
+---@param list table[]        from units.find, ranks.find, samplers.find
+---@param kind string         of units.measure
+---@return fun(widths: integer[]): number
+function cost.of(net, list, kind)
+  local plain, place, terms, layers = {}, {}, {}, {}
+  for i, unit in ipairs(list) do
+    if unit.kind then
+      if not layers[unit.producer] then
+        layers[unit.producer] = {}
+        layers[#layers + 1] = unit.producer
+      end
+      layers[unit.producer][unit.kind] = i
+    else
+      plain[#plain + 1], place[#place + 1] = unit, i
+    end
+  end
+  local base = units.cost(net, plain, kind)
+  for k, name in ipairs(layers) do terms[k] = term(net, list, name, layers[name], kind) end
+  return function(widths)
+    local own = {}
+    for k, i in ipairs(place) do own[k] = widths[i] end
+    local sum = base(own)
+    for _, t in ipairs(terms) do sum = sum + t(widths) end
+    return sum
+  end
+end
+
+return cost

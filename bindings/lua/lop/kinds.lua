@@ -1,0 +1,28 @@
+-- bindings/lua/lop/kinds.lua - what may be done to a layer itself, beside the widths of groups: factor it, or let it
+-- read a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as its producer.
+
+local ranks = require "lop.ranks"
+local samplers = require "lop.samplers"
+
+local kinds = {rank = ranks, input = samplers}
+
+--- Units of widths and of layers in forward order. Of one layer, filters are cut before channels are chosen, and both
+--- before it is factored.
+---@param widths table[]
+---@param allowed {rank: boolean?, sampler: boolean?}
+---@return table[]
+function kinds.merge(net, widths, allowed)
+  local place, list, order = {}, {}, {}
+  for i, layer in ipairs(net:layers()) do place[layer.name] = i end
+  table.move(widths, 1, #widths, 1, list)
+  for _, unit in ipairs(allowed.sampler and samplers.find(net) or {}) do list[#list + 1] = unit end
+  for _, unit in ipairs(allowed.rank and ranks.find(net) or {}) do list[#list + 1] = unit end
+  for i, unit in ipairs(list) do order[unit] = i end
+  table.sort(list, function(a, b)
+    local x, y = place[a.producer], place[b.producer]
+    return x < y or (x == y and order[a] < order[b])
+  end)
+  return list
+end
+
+return kinds
