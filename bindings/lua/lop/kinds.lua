@@ -1,5 +1,6 @@
 -- bindings/lua/lop/kinds.lua - what may be done to a layer itself, beside the widths of groups: factor it, or let it
--- read a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as its producer.
+-- read a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as its
+-- producer.
 
 local ranks = require "lop.ranks"
 local samplers = require "lop.samplers"
