@@ -168,8 +168,8 @@ end
 
 -- What a unit has to do with those of its layer's neighbours, by unit. Of a layer's last unit: before, the unit of
 -- width that the layer reads, whose filters are refitted once more; after, the one that it makes, which is rebuilt and
--- refitted unless what reads that is changed too, later. Of a width: changed, whether one of its layers will be, so that
--- its filters are refitted then. stand: the layer before which all that can be done.
+-- refitted unless what reads that is changed too, later. Of a width: changed, whether one of its layers will be: its
+-- filters are refitted then. stand: the layer before which all that can be done.
 local function around_of(list, widths)
   local maker, reader, last = {}, {}, {}
   for i, unit in ipairs(list) do
