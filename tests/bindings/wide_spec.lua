@@ -44,11 +44,12 @@ describe("a group whose reader takes more than 8,192 values", function()
     assert.is_true(errors["least-squares"] < 0.5 * errors.none)
   end)
   it("is cut by every method, and elimination gives way to the LASSO", function()
-    local kept = {}
+    local kept, instead = {}, {elimination = "lasso", forward = "lasso", ["lasso-alternating"] = "lasso"}
     for _, method in ipairs {"elimination", "forward", "lasso", "lasso-alternating", "thinet", "response", "l1", "fpgm",
                              "apoz", "first"} do
       local _, report = prune {select = {method = method}}
       kept[method] = report.layers[1].channels
+      assert.equal(instead[method], report.layers[1].method)
       assert.equal(3, #kept[method], method)
     end
     assert.same(kept.lasso, kept.elimination)

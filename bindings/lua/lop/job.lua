@@ -86,6 +86,9 @@ function job.show(result, out)
     rows[#rows + 1] = {l.name, l.width_before, l.width_after, ("%.4f"):format(l.error)}
   end
   out:columns_of(rows)
+  for _, l in ipairs(result.layers) do
+    if l.method then out:line("%s: chosen by %s, as what reads it is too wide for a Gram matrix", l.name, l.method) end
+  end
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
   if result.budget and result.budget.reason then out:line("%s", widths.text(result.budget)) end

@@ -159,7 +159,7 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
   if report.width_after >= unit.width then return nil end
   local channels
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
-  report.channels = zero_based(channels, unit.places)
+  report.channels, report.method = zero_based(channels, unit.places), solve.substitute(unit, own)
   if own.producer > 0 and not own.around(unit).changed then
     refit_producer(base, net, unit, i, sides, own, report)
   end

@@ -118,6 +118,14 @@ local function method_of(unit, opts)
   return {method = method, lambda = select.lambda}
 end
 
+--- The method that stands in for the one asked for, where a unit's reader keeps rows; nil where none has to.
+---@return string?
+function solve.substitute(unit, opts)
+  local select = unit.select or opts.select
+  local asked, taken = type(select) == "table" and select.method or select, method_of(unit, opts).method
+  return unit.kind == nil and unit.wide and (asked or "elimination") ~= taken and taken or nil
+end
+
 -- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs stay.
 local function choice(net, unit, stats, places, opts)
   local select, weight = method_of(unit, opts), net:layer(unit.consumers[1].name).weight
