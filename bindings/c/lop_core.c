@@ -20,6 +20,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_bench,
     lop_open_dataset,
     lop_open_exec,
+    lop_open_scratch,
     lop_open_op,
     lop_open_edit,
 };

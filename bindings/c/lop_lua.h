@@ -118,6 +118,7 @@ int lop_open_limit(lua_State *L);               /* calls of code that others wro
 int lop_open_tensor(lua_State *L);
 int lop_open_image(lua_State *L);               /* lop.load_image */
 int lop_open_exec(lua_State *L);                /* lop.exec */
+int lop_open_scratch(lua_State *L);             /* lop.core.scratch: for lop's own Lua */
 int lop_open_op(lua_State *L);                  /* one operator on tensors */
 int lop_open_dataset(lua_State *L);             /* lop.data */
 int lop_open_bench(lua_State *L);               /* lop.time */

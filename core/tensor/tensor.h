@@ -67,4 +67,18 @@ lop_status lop_npz_load(const char *path, lop_npz *out, lop_error *err);        
 lop_status lop_npz_save(const char *path, const lop_npz *z, bool deflate, lop_error *err);
 const lop_tensor *lop_npz_find(const lop_npz *z, const char *name);     /* NULL when absent */
 void lop_npz_clear(lop_npz *z);
+
+/* ---- tensors that wait on disk (tensor/scratch.c) ---- */
+
+/* A file of so many bytes in a folder, without a name: it is gone with the process, however that ends. The room is
+ * checked, and taken where the file system can. IO: less is free, or the folder lets no file be made; the message begins
+ * with the folder. */
+typedef struct lop_scratch lop_scratch;
+lop_status lop_scratch_open(const char *folder, int64_t bytes, lop_scratch **out, lop_error *err);
+void lop_scratch_free(lop_scratch *s);          /* NULL is fine */
+/* A tensor's bytes at a place of the file, and back as a new tensor. ARG past the file's end; IO as the system says, or
+ * where nothing was written yet. */
+lop_status lop_scratch_write(lop_scratch *s, int64_t at, const lop_tensor *t, lop_error *err);
+lop_status lop_scratch_read(lop_scratch *s, int64_t at, lop_dtype type, const lop_shape *shape, lop_tensor *out,
+                            lop_error *err);
 #endif

@@ -102,6 +102,8 @@ function allocate.measure(base, list, set, held, opts)
     end
     if opts.progress then opts.progress("measure", number, #list) end
   end
+  front:close()
+  behind:close()
   return curves
 end
 
@@ -140,6 +142,7 @@ function allocate.errors(base, list, set, opts)
     end
     if opts.progress then opts.progress("measure", number, #list) end
   end
+  front:close()
   return curves
 end
 
@@ -157,6 +160,7 @@ function allocate.by_lambda(base, list, set, opts)
     end
     if opts.progress then opts.progress("measure", number, #list) end
   end
+  front:close()
   return widths
 end
 

@@ -2,11 +2,30 @@
 -- set, chunk by chunk. It moves forward only: nothing before it is computed twice.
 
 local core = require "lop.core"
+local store = require "lop.store"
 
-local CHUNK = 160                       -- images a step, a multiple of 16: bounds memory, changes no result
+local LEAST, MOST = 16, 160             -- images a chunk, a multiple of LOP_SAMPLE_IMAGES
+local BYTES = 64 << 20                  -- of a value of a chunk, at most, where LEAST images are no more
 
-local frontier = {CHUNK = CHUNK}
+local frontier = {}
 frontier.__index = frontier
+
+--- Bytes of one image of a value.
+function frontier.bytes(value)
+  local n = (value.type or ""):match("64$") and 8 or 4
+  for _, d in ipairs(value.shape or {}) do n = n * d end
+  return n
+end
+
+--- Images a chunk: by the net's largest value, and by nothing else, so that results depend on nothing else.
+function frontier.chunk(net)
+  local widest = 1
+  for _, v in ipairs(net:inputs()) do widest = math.max(widest, frontier.bytes(v)) end
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.outputs) do widest = math.max(widest, v.constant and 1 or frontier.bytes(v)) end
+  end
+  return math.max(LEAST, math.min(MOST, BYTES // widest // LEAST * LEAST))
+end
 
 --- Names of the values made by layers 1 to position, or given, that later layers or the outputs read, in that order.
 function frontier.live(net, position)
@@ -42,30 +61,37 @@ end
 
 --- A frontier before the first layer.
 ---@param set lop.data        images in order
----@param passes {count: integer}?    counts how often a net is run over the images
+---@param passes {count: integer, store: table?}?     counts how often a net is run over the images; where the values of
+---                           the chunks wait (lop.store), in memory where absent
 function frontier.new(net, set, passes)
   local input = net:inputs()
   if #input ~= 1 then core.fail("unsupported", ("the net has %d inputs, 1 expected"):format(#input)) end
-  local self = setmetatable({names = {input[1].name}, chunks = {}, at = 0, images = #set, chunk = CHUNK,
-                             passes = passes}, frontier)
-  for _, x in set:batches(CHUNK) do self.chunks[#self.chunks + 1] = {x} end
+  local self = setmetatable({names = {input[1].name}, chunks = {}, at = 0, images = #set, chunk = frontier.chunk(net),
+                             passes = passes, store = passes and passes.store or store.memory}, frontier)
+  for _, x in set:batches(self.chunk) do self.chunks[#self.chunks + 1] = self.store:put {x} end
   return self
 end
 
---- A frontier at the same place that moves on its own: they share memory until then, and pictures are decoded once.
+--- A frontier at the same place that moves on its own: they share what they hold until then, and pictures are decoded
+--- once.
 function frontier:twin()
-  local twin = setmetatable({names = self.names, chunks = {}, at = self.at, images = self.images, chunk = CHUNK,
-                             passes = self.passes}, frontier)
-  for i, values in ipairs(self.chunks) do
-    twin.chunks[i] = {}
-    for k, t in ipairs(values) do twin.chunks[i][k] = t:reshape(t:shape()) end
-  end
+  local twin = setmetatable({names = self.names, chunks = {}, at = self.at, images = self.images, chunk = self.chunk,
+                             passes = self.passes, store = self.store}, frontier)
+  for i, entry in ipairs(self.chunks) do twin.chunks[i] = self.store:share(entry) end
   return twin
 end
 
 --- Counts a run over the images, from here to the outputs.
 function frontier:pass()
   if self.passes then self.passes.count = self.passes.count + 1 end
+end
+
+-- What a part of a network makes of chunk i.
+local function run(self, part, i)
+  local values = self.store:get(self.chunks[i])
+  local made = {part:run(table.unpack(values))}
+  self.store:done(values)
+  return made
 end
 
 --- Moves it behind the layer at `position`. All moves of a frontier together are one run over the images.
@@ -75,25 +101,24 @@ function frontier:advance(net, position)
   self.moved = true
   local names = frontier.live(net, position)
   local part = core.exec(net, self.names, names)
-  for i, values in ipairs(self.chunks) do
-    self.chunks[i] = {part:run(table.unpack(values))}
-    for _, t in ipairs(values) do t:close() end         -- at once: the collector does not see their size
+  for i, entry in ipairs(self.chunks) do
+    local made = run(self, part, i)
+    self.store:drop(entry)
+    self.chunks[i] = self.store:put(made)
   end
   self.names, self.at = names, position
 end
 
 --- Lets go of its values.
 function frontier:close()
-  for _, values in ipairs(self.chunks) do
-    for _, t in ipairs(values) do t:close() end
-  end
+  for _, entry in ipairs(self.chunks) do self.store:drop(entry) end
   self.chunks = {}
 end
 
 --- A function that computes the wanted values of chunk i from the frontier, in a network that is the same up to here.
 function frontier:part(net, wanted)
   local part = core.exec(net, self.names, wanted)
-  return function(i) return part:run(table.unpack(self.chunks[i])) end
+  return function(i) return table.unpack(run(self, part, i)) end
 end
 
 return frontier

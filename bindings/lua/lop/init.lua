@@ -7,7 +7,7 @@ local folder = path:match("^(.*/)[^/]*$") or "./"
 core.library(folder)                    -- errors name the script's line, not one in here
 
 local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true,
-                limited = true, factor_spatial = true, factor_channel = true}
+                limited = true, factor_spatial = true, factor_channel = true, scratch = true}
 
 local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do

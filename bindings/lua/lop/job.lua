@@ -44,8 +44,10 @@ function job.open(recipe, out, net)
 end
 
 --- What prune.run and prune.plan take, of a recipe and what it opened.
----@param limit integer?      bytes that may be used; half of what is free where absent
-function job.options(recipe, opened, limit, progress)
+---@param limits {memory: integer?, scratch: string?}?    bytes that may be used, half of what is free where absent; a
+---                           folder for what does not fit
+function job.options(recipe, opened, limits, progress)
+  limits = limits or {}
   local positions, ridge, method = recipe.calibrate.positions, recipe.reconstruct.ridge, recipe.reconstruct.method
   return {recipe = recipe, budget = recipe.budget, allocate = recipe.allocate, order = recipe.order,
           select = recipe.select, original = opened.net, reconstruct = method, intercept = recipe.reconstruct.intercept,
@@ -53,17 +55,18 @@ function job.options(recipe, opened, limit, progress)
           producer = solve.rounds(recipe.reconstruct), refit = method == "least-squares", seed = recipe.seed,
           passes = {count = 0},
           positions = positions ~= "auto" and positions or nil, progress = progress,
-          data_bytes = opened.bytes, memory = limit or core.system.free_memory() // 2}
+          data_bytes = opened.bytes, memory = limits.memory or core.system.free_memory() // 2,
+          scratch = limits.scratch}
 end
 
 --- Prunes as the recipe says and evaluates.
 ---@param opened table        from job.open
----@param limit integer?      bytes that may be used
+---@param limits table?       {memory, scratch}
 ---@param journal table?      from lop.runs.journal: where what is finished is kept
 ---@return lop.net net
 ---@return table result       the fields of --json for prune and run, but model
-function job.run(recipe, out, opened, limit, journal)
-  local began, opts = core.system.seconds(), job.options(recipe, opened, limit, out:progress())
+function job.run(recipe, out, opened, limits, journal)
+  local began, opts = core.system.seconds(), job.options(recipe, opened, limits, out:progress())
   opts.journal = journal
   local net, result = prune.run(opened.net, opened.set, opened.held, opts)
   net:meta("lop.preprocess", opened.preprocess)

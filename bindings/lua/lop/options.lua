@@ -10,7 +10,7 @@ options.common = {
   memory = {name = "memory", type = "size", value = "SIZE",
             help = "memory to stay within, 4G or 500M (half of what is free)"},
   scratch = {name = "scratch", type = "string", value = "DIR",
-             help = "folder for what does not fit into memory (this version keeps all in memory: nothing goes there)"},
+             help = "folder for what does not fit into memory between two layers (a nameless file, gone in the end)"},
   images = {name = "images", type = "integer", value = "N", min = 1, help = "images to use"},
   positions = {name = "positions", type = "integer", value = "N", min = 1, word = "auto",
                help = "sampled positions per image (auto)"},

@@ -145,18 +145,21 @@ end
 -- The squared error of the consumer's output on held-out images; their targets are kept.
 local function judge(base, net, unit, name, side, opts)
   local target = solve.target(base, net, unit.consumers[1], side.original, side.now, opts)
-  local kept = {}
-  for i = 1, #side.now.chunks do kept[i] = target(i) end
+  local kept, store = {}, side.now.store
+  for i = 1, #side.now.chunks do kept[i] = store:put {target(i)} end
   return function()
     local run, sum = side.now:part(net, {name}), 0
-    for i, t in ipairs(kept) do
-      local y = run(i)
-      local d = y - t
+    for i, entry in ipairs(kept) do
+      local y, wanted = run(i), store:get(entry)
+      local d = y - wanted[1]
       sum = sum + d:norm() ^ 2
+      store:done(wanted)
       close(y, d)
     end
     return sum
-  end, function() close(table.unpack(kept)) end
+  end, function()
+    for _, entry in ipairs(kept) do store:drop(entry) end
+  end
 end
 
 -- One round: the held-out error after it, and the consumer's; nil where no step helps, and the net is then as it was.

@@ -280,10 +280,10 @@ local function prepare(original, set, held, opts)
   local list = rules.apply(base, all, opts.recipe)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
   order.of(list, opts.order)            -- a wrong name is told before the work
-  local needed = memory.bytes(base, list, #set + #held, opts.data_bytes or 0)
-  memory.check(needed, opts.memory or math.huge)
+  local place = memory.place(memory.needs(base, list, #set, #held, opts), opts.memory or math.huge, opts.scratch)
+  opts.passes.store = place.store
   local widths, losses, goal = find_widths(original, base, list, set, held, opts)
-  return {base = base, list = list, widths = widths, losses = losses, goal = goal, needed = needed,
+  return {base = base, list = list, widths = widths, losses = losses, goal = goal, place = place,
           before = before}
 end
 
@@ -297,11 +297,13 @@ end
 function prune.run(original, set, held, opts)
   local p = prepare(original, set, held, opts)
   local net, layers = run(p.base, p.list, p.widths, set, held, opts)
+  p.place.store:close()
   for i, layer in ipairs(layers) do layer.loss = p.losses[i] end
   local before, after = original:macs(), net:macs()
   return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
-               speedup = before / after, seed = opts.seed, memory_bytes = p.needed, budget = p.goal,
+               speedup = before / after, seed = opts.seed, memory_bytes = p.place.memory_bytes,
+               scratch_bytes = p.place.scratch_bytes, budget = p.goal,
                forward_passes = opts.passes.count}
 end
 
@@ -323,8 +325,9 @@ function prune.plan(original, set, held, opts)
                              prunable = true}
     end
   end
-  return {groups = groups, memory_bytes = p.needed, scratch_bytes = 0, budget = p.goal,
-          forward_passes = opts.passes.count, macs_before = original:macs(),
+  p.place.store:close()
+  return {groups = groups, memory_bytes = p.place.memory_bytes, scratch_bytes = p.place.scratch_bytes,
+          budget = p.goal, forward_passes = opts.passes.count, macs_before = original:macs(),
           macs_after = cost.of(p.base, p.list, "macs")(p.widths)}
 end
 

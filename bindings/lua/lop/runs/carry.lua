@@ -77,7 +77,7 @@ end
 local function carried(request, folder, opened, out, opts)
   local made = not core.system.kind(folder)
   local head, kept = begin(request, folder, opened, out, opts)
-  local ok, net, result = pcall(job.run, request.recipe, out, opened, opts.memory, kept)
+  local ok, net, result = pcall(job.run, request.recipe, out, opened, opts, kept)
   if not ok and type(net) == "table" and net.code == "interrupted" then
     core.fail("interrupted", ("interrupted: lop run %s --resume goes on"):format(folder))
   end
@@ -93,7 +93,8 @@ end
 ---@param request table       from carry.request
 ---@param folder string
 ---@param out table           lop.output; its log is the folder's log.txt
----@param opts {memory: integer?, resume: boolean?, force: boolean?, clean: boolean?, check: fun(head: table)?}
+---@param opts {memory: integer?, scratch: string?, resume: boolean?, force: boolean?, clean: boolean?,
+---        check: fun(head: table)?}
 ---                           check: may raise before anything is written
 ---@return table result       the fields of --json
 function carry.out(request, folder, out, opts)

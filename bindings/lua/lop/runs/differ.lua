@@ -6,7 +6,7 @@ local record = require "lop.runs.record"
 
 local differ = {}
 
-local passed_over = {seconds = true, peak_rss_bytes = true, memory_bytes = true}
+local passed_over = {seconds = true, peak_rss_bytes = true, memory_bytes = true, scratch_bytes = true}
 
 local function is_leaf(value)
   if type(value) ~= "table" then return true end

@@ -45,7 +45,9 @@ local function show(plan, out)
   out:columns_of(rows)
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
   if plan.budget then out:line("%s", widths.text(plan.budget)) end
-  out:line("memory %s; forward passes for this plan: %d", memory.text(plan.memory_bytes), plan.forward_passes)
+  local disk = plan.scratch_bytes > 0 and (", %s on disk (--scratch)"):format(memory.text(plan.scratch_bytes)) or ""
+  out:line("memory %s%s; forward passes for this plan: %d", memory.text(plan.memory_bytes), disk,
+           plan.forward_passes)
 end
 
 return {
@@ -57,8 +59,7 @@ return {
   run = function(opts, args, out)
     local recipe = recipe_of(opts, args)
     local opened = job.open(recipe, out)
-    local plan = prune.plan(opened.net, opened.set, opened.held, job.options(recipe, opened, opts.memory,
-                                                                               out:progress()))
+    local plan = prune.plan(opened.net, opened.set, opened.held, job.options(recipe, opened, opts, out:progress()))
     show(plan, out)
     json.array(plan.groups)
     out:document(plan)

@@ -19,7 +19,7 @@ return {
     local path = opts.output or "pruned.onnx"
     core.system.check_place(path)
     if opts.external then core.system.check_place(path .. ".data") end
-    local net, result = job.run(recipe, out, job.open(recipe, out), opts.memory)
+    local net, result = job.run(recipe, out, job.open(recipe, out), opts)
     result.model = path
     net:save(path, {external = opts.external})
     job.show(result, out)

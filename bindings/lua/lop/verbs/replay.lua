@@ -45,9 +45,9 @@ return {
     local was, folder = record.of(args[1])
     check_outputs(was, folder)
     local request, into = carry.again(was, {}, opts.trust), opts.output or spare_folder()
-    local ok, e = pcall(carry.out, request, into, out, {memory = opts.memory, check = function(now)
-      check_inputs(was, now)
-    end})
+    local ok, e = pcall(carry.out, request, into, out, {
+      memory = opts.memory, scratch = opts.scratch, check = function(now) check_inputs(was, now) end,
+    })
     local now = ok and record.of(into)
     if not opts.output then
       folders.clear(into)
