@@ -24,6 +24,8 @@ lop.decompose = require "lop.decompose"
 lop.alternation, lop.load_stats, lop.op = nil, nil, nil
 for name, operator in pairs(require "lop.functional") do lop[name] = operator end
 
+lop.nn, lop.zoo = require "lop.nn", require "lop.zoo"
+
 --- Sums to add rows to by hand: lop.stats(channels, taps, filters [, about]); lop.stats.load(path) reads saved ones.
 lop.stats = setmetatable({load = core.load_stats}, {__call = function(_, ...)
   return core.stats(...)
