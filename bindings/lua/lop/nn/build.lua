@@ -26,13 +26,16 @@ local function weight(w, seed)
   return w.tensor or draw[w.how](w, seed_for(seed, w.key))
 end
 
--- Mean and variance by channel of a batch (N, c, ...).
+local LEAST = 1e-4                      -- variance of a channel that is the same everywhere
+
+-- Mean and variance by channel of a batch (N, c, ...). Of few samples, as where a small picture has become one pixel,
+-- the variance is larger by mean^2 / samples: a channel seen once would have none, and be blown up.
 local function moments(x)
   local c = x:shape()[2]
   local rows = x:transpose(1, 2):reshape(c, -1):to("float64")
-  local mean = rows:mean(2)
-  local second = (rows * rows):mean(2) - mean * mean
-  return mean:to("float32"), second:map(function(v) return math.max(v, 1e-6) end):to("float32")
+  local mean, samples = rows:mean(2), x:size() // c
+  local variance = (rows * rows):mean(2) - mean * mean * ((samples - 1) / samples)
+  return mean:to("float32"), variance:map(function(v) return math.max(v, LEAST) end):to("float32")
 end
 
 -- ---- which layers, in which order ----
