@@ -107,10 +107,11 @@ function allocate.measure(base, list, set, held, opts)
   return curves
 end
 
--- Of a unit that no elimination is made for: rebuilt at the widths of the grid, and along a line between these.
+-- Of a unit that no elimination is made for: rebuilt at 1 and the widths of the grid, and along a line between these.
 local function wide_errors(base, unit, stats, opts)
-  local order, errors, last = solve.order(base, unit, stats, opts), {}, nil
-  for _, width in ipairs(grid(unit.width)) do
+  local order, errors, last, widths = solve.order(base, unit, stats, opts), {}, nil, grid(unit.width)
+  if widths[1] > 1 then table.insert(widths, 1, 1) end
+  for _, width in ipairs(widths) do
     local net <close> = base:clone()
     errors[width] = solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
     for w = (last or width) + 1, width - 1 do
@@ -118,6 +119,14 @@ local function wide_errors(base, unit, stats, opts)
     end
     last = width
   end
+  return errors
+end
+
+--- The relative error at the first consumer of a unit cut by width, for every width; 0 of all channels.
+---@return number[]
+function allocate.errors_of(base, unit, stats, opts)
+  local errors = (unit.wide and wide_errors or solve.errors)(base, unit, stats, opts)
+  errors[unit.width] = 0.0              -- what is left there is the ridge's
   return errors
 end
 
@@ -132,8 +141,7 @@ function allocate.errors(base, list, set, opts)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       local kind, most, curve = kinds[unit.kind or ""], unit.most or unit.width - 1, {}
-      local errors_of = unit.wide and wide_errors or solve.errors
-      local errors = kind and kind.errors(base, unit, stats[1], own) or errors_of(base, unit, stats, own)
+      local errors = kind and kind.errors(base, unit, stats[1], own) or allocate.errors_of(base, unit, stats, own)
       for width = grid(unit.most or unit.width)[1], most do
         curve[#curve + 1] = {width = width, loss = errors[width]}
       end

@@ -58,6 +58,21 @@ function lop.plan(net, opts)
   return require("lop.prune").plan(opened.net, opened.set, opened.held, job.options(recipe, opened))
 end
 
+--- The error of each group at every width, and the loss of the outputs where it alone is cut (see lop.sensitivity).
+---@param opts table          the keys of a recipe but model and budget; losses = false: none are measured
+---@return table              {groups = {{name, width, channels, errors, losses, prunable, reason}}, images, held}
+function lop.sensitivity(net, opts)
+  local keys = {budget = {keep = 1}}
+  for key, value in pairs(opts or {}) do keys[key] = value end
+  keys.losses = nil
+  local recipe, out = recipe_for(keys)
+  local job = require "lop.job"
+  local opened = job.open(recipe, out, net)
+  local how = job.options(recipe, opened)
+  how.losses = opts.losses
+  return require("lop.sensitivity").run(opened.net, opened.set, opened.held, how)
+end
+
 --- Top-1, top-5 and top-1 by class, in percent.
 ---@return {images: integer, top1: number, top5: number, per_class: number[]}
 function lop.evaluate(net, set)

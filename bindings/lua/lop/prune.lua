@@ -268,8 +268,9 @@ local function all_units(base, recipe)
   return kinds.merge(base, widths, allowed)
 end
 
--- The net with batch normalisation folded and dead channels dropped, its units, and the widths they get.
-local function prepare(original, set, held, opts)
+--- A net with batch normalisation folded and dead channels dropped, and its units as the recipe has them.
+---@return table              {base, list, before, place}: before, the groups' widths; place, of lop.memory
+function prune.open(original, set, held, opts)
   local base = original:clone()
   base:fold_constants()
   base:fold_bn()
@@ -282,9 +283,21 @@ local function prepare(original, set, held, opts)
   order.of(list, opts.order)            -- a wrong name is told before the work
   local place = memory.place(memory.needs(base, list, #set, #held, opts), opts.memory or math.huge, opts.scratch)
   opts.passes.store = place.store
-  local widths, losses, goal = find_widths(original, base, list, set, held, opts)
-  return {base = base, list = list, widths = widths, losses = losses, goal = goal, place = place,
-          before = before}
+  return {base = base, list = list, before = before, place = place}
+end
+
+-- The same, and the widths that the units get.
+local function prepare(original, set, held, opts)
+  local p = prune.open(original, set, held, opts)
+  p.widths, p.losses, p.goal, p.curves = find_widths(original, p.base, p.list, set, held, opts)
+  return p
+end
+
+--- Why a group is left whole.
+---@param g table             of base:groups()
+function prune.reason(g)
+  if g.reason ~= "" then return g.reason end
+  return g.kind == "stream" and "residual stream: left whole (residual.stream)" or "left whole in this plan"
 end
 
 --- Prunes a net on unlabelled images.
@@ -308,16 +321,17 @@ function prune.run(original, set, held, opts)
 end
 
 --- What prune.run would do; cuts nothing.
----@return table              {groups = {{name, width, keep, loss, prunable, reason}}, macs_before, macs_after, ...}
+---@return table              {groups = {{name, width, keep, loss, curve, prunable, reason}}, macs_before, ...};
+---                           curve: {{width, loss}}, where it was measured
 function prune.plan(original, set, held, opts)
   local p, keep, groups = prepare(original, set, held, opts), {}, {}
-  for i, unit in ipairs(p.list) do keep[unit.name] = {p.widths[i], p.losses[i]} end
+  for i, unit in ipairs(p.list) do keep[unit.name] = {p.widths[i], p.losses[i], p.curves and p.curves[i]} end
   for i, g in ipairs(p.base:groups()) do
     local found = keep[g.name]
-    local whole = g.kind == "stream" and "residual stream: left whole (residual.stream)" or "left whole in this plan"
-    local reason = g.reason ~= "" and g.reason or (not found and whole) or nil
+    local reason = (g.reason ~= "" or not found) and prune.reason(g) or nil
     groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
-                 loss = found and found[2], prunable = g.prunable and found ~= nil, reason = reason}
+                 loss = found and found[2], curve = found and found[3], prunable = g.prunable and found ~= nil,
+                 reason = reason}
   end
   for i, unit in ipairs(p.list) do
     if unit.kind then

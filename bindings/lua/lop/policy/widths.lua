@@ -116,7 +116,7 @@ end
 local function by_losses(list, curves, cost, goal)
   local found, losses = allocate.widths(list, curves, cost, goal.target)
   if not found then refuse(goal, losses, LEAST) end
-  return found, losses
+  return found, losses, curves
 end
 
 local function find(base, list, set, held, goal, cost, opts)
@@ -155,15 +155,16 @@ end
 ---@return integer[] widths
 ---@return number[] losses
 ---@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met
+---@return table[]? curves    of each unit its losses by width, where they were measured
 function widths.find(original, base, list, set, held, opts)
   if not opts.budget then return allocate.by_lambda(base, list, set, opts), {} end
   local goal = goal_of(original, opts.budget)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
   local cost = cost_of(base, list, goal.kind)
-  local found, losses = find(base, list, set, held, goal, cost, opts)
+  local found, losses, curves = find(base, list, set, held, goal, cost, opts)
   goal.after = cost(found)
   goal.reason = reason_of(list, cost, goal, found)
-  return found, losses, goal
+  return found, losses, goal, curves
 end
 
 --- A line that says what the budget asks for and what is met.

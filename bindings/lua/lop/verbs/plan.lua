@@ -5,9 +5,12 @@ local flags = require "lop.policy.flags"
 local job = require "lop.job"
 local json = require "lop.json"
 local memory = require "lop.memory"
+local blocks = require "lop.plot.text"
 local prune = require "lop.prune"
 local recipes = require "lop.recipe"
 local widths = require "lop.policy.widths"
+
+local CURVE = 8                         -- characters of a curve
 
 local options = flags.options()
 options[#options + 1] = "trust"
@@ -37,12 +40,30 @@ local function recipe_of(opts, args)
   return (recipes.load(args[1], recipes.settings("plan", opts, args.settings), opts.trust))
 end
 
+-- The losses by width as a line of blocks, all to one scale, wide to narrow; "" where none were measured.
+local function curve_text(curve, most)
+  local losses = {}
+  for k = 0, math.min(#curve, CURVE) - 1 do             -- of long curves some points, evenly
+    local at = #curve - math.floor(k * (#curve - 1) / math.max(math.min(#curve, CURVE) - 1, 1) + 0.5)
+    losses[#losses + 1] = curve[at].loss
+  end
+  return blocks.blocks(losses, most)
+end
+
 local function show(plan, out)
-  local rows = {{"group", "width", "keep", "loss", "left whole because"}}
+  local rows, most = {{"group", "width", "keep", "loss", "by width", "left whole because"}}, 0
   for _, g in ipairs(plan.groups) do
-    rows[#rows + 1] = {g.name, g.width, g.keep, g.loss and ("%.6f"):format(g.loss) or "", g.reason or ""}
+    for _, point in ipairs(g.curve or {}) do most = math.max(most, point.loss) end
+  end
+  for _, g in ipairs(plan.groups) do
+    rows[#rows + 1] = {g.name, g.width, g.keep, g.loss and ("%.6f"):format(g.loss) or "",
+                       g.curve and curve_text(g.curve, most) or "", g.reason or ""}
   end
   out:columns_of(rows)
+  if most > 0 then
+    out:line("by width: the loss of each group cut alone, from all its channels down to an eighth, logarithmic " ..
+             "below %.3g", most)
+  end
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
   if plan.budget then out:line("%s", widths.text(plan.budget)) end
   local disk = plan.scratch_bytes > 0 and (", %s on disk (--scratch)"):format(memory.text(plan.scratch_bytes)) or ""
@@ -62,6 +83,7 @@ return {
     local plan = prune.plan(opened.net, opened.set, opened.held, job.options(recipe, opened, opts, out:progress()))
     show(plan, out)
     json.array(plan.groups)
+    for _, g in ipairs(plan.groups) do json.array(g.curve or {}) end
     out:document(plan)
     return 0
   end,

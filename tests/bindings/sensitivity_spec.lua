@@ -1,0 +1,54 @@
+local lop = require "lop"                                       -- tests/bindings/sensitivity_spec.lua
+local nets = dofile "tests/bindings/nets.lua"
+local sensitivity = require "lop.sensitivity"
+
+local path = nets.pictures(90, 8)
+local plain = nets.plain()
+
+-- The keys of nets.recipe that both take.
+local function keys()
+  local r = nets.recipe(path, {})
+  r.budget = nil
+  return r
+end
+
+local result = lop.sensitivity(plain, keys())
+local by = {}
+for _, g in ipairs(result.groups) do by[g.name] = g end
+
+teardown(function() os.remove(path) end)
+
+describe("sensitivity", function()
+  it("knows the error of every width, as cutting that group alone gives it", function()
+    for name, g in pairs(by) do
+      for width = 1, g.prunable and g.channels - 1 or 0 do
+        assert.is_true(g.errors[width] >= g.errors[width + 1])
+        local r = nets.recipe(path, {budget = {widths = {[name] = width}}, reconstruct = {ridge = 1e-5, producer = 0}})
+        local _, report = lop.prune(plain, r)
+        for _, layer in ipairs(report.layers) do
+          if layer.name == name then assert.near(g.errors[width], layer.error, 1e-6 * g.errors[width] + 1e-12) end
+        end
+      end
+    end
+    assert.equal(0, by.a.errors[6])
+  end)
+  it("has the losses that a plan allocates by", function()
+    local plan = lop.plan(plain, nets.recipe(path, {budget = {speedup = 1.5}}))
+    for _, g in ipairs(plan.groups) do assert.same(g.curve, by[g.name].losses) end
+    assert.equal(0, by.a.losses[#by.a.losses].loss)
+    assert.is_true(by.a.losses[1].loss > 0)
+  end)
+  it("tells why a group is left whole, and measures nothing where that is asked for", function()
+    assert.matches("output 'y'", by.fc.reason)
+    assert.is_false(by.fc.prunable)
+    local quick = keys()
+    quick.losses = false
+    local r = lop.sensitivity(plain, quick)
+    assert.same(by.b.errors, r.groups[2].errors)
+    assert.is_nil(r.groups[2].losses)
+  end)
+  it("is drawn, a panel a group", function()
+    local _, panels = sensitivity.svg(result):gsub('font%-weight="bold">[abc] %(', "")
+    assert.equal(3, panels)
+  end)
+end)
