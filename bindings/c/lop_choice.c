@@ -315,9 +315,53 @@ static int stats_error(lua_State *L)
     return 1;
 }
 
+/* The filters as regrouped sums see them: of each the slices of the channels listed. */
+static lop_status regroup_weight(const lop_tensor *weight, const int64_t *channel, int64_t count, const lop_stats *from,
+                                 const lop_stats *to, lop_tensor *out, lop_error *err)
+{
+    const int64_t n = lop_stats_filters(from), c = lop_stats_channels(from), k = lop_stats_taps(from);
+    const lop_shape shape = {3, {lop_stats_filters(to), lop_stats_channels(to), lop_stats_taps(to)}};
+    if (weight->shape.ndim < 1 || weight->shape.dim[0] != n || lop_tensor_size(weight) != n * c * k)
+        return lop_fail(err, LOP_E_SHAPE, "weight: %" PRId64 " filters of %" PRId64 " channels expected", n, c);
+    const lop_status st = lop_tensor_init(out, LOP_F64, &shape, err);
+    double *w = st == LOP_OK ? out->data : NULL;
+    for (int64_t f = 0; w && f < n; f++)
+        for (int64_t i = 0; i < count * k; i++)
+            w[f * count * k + i] = lop_tensor_get(weight, (f * c + channel[i / k]) * k + i % k);
+    return st;
+}
+
+/* The same sums as further consumers of the same channels see them; what is not listed is projected out.
+ * ---@param channels integer[]   from 1, in the new order
+ * ---@param each integer         so many of them are one
+ * ---@param weight lop.tensor?   the layer's filters
+ * ---@param ridge number?        of the projection
+ * ---@return lop.stats           its weight: those filters, regrouped alike */
+static int stats_regroup(lua_State *L)
+{
+    lopL_stats *s = lopL_checkstats(L, 1, "stats");
+    int64_t count;
+    lua_settop(L, 5);
+    const int64_t *list = lopL_channels(L, 2, "channels", lop_stats_channels(s->stats), &count);
+    const int64_t each = luaL_checkinteger(L, 3);
+    const lop_tensor *weight = lopL_checktensor(L, 4, "weight");
+    const double ridge = luaL_optnumber(L, 5, 1e-5);
+    lop_error err;
+    lopL_stats *to = lopL_newstats(L);
+    lopL_check(L, lop_stats_regroup(s->stats, list, count, each, ridge, &to->stats, &err), &err);
+    lua_getiuservalue(L, -1, 1);
+    lop_tensor *w = lopL_newtensor(L);
+    lopL_check(L, regroup_weight(weight, list, count, s->stats, to->stats, w, &err), &err);
+    lopL_filled(L, w);
+    lua_setfield(L, -2, "weight");
+    lua_pop(L, 1);
+    return 1;
+}
+
 const luaL_Reg lopL_stats_choice[] = {
     {"select", stats_select},         {"swap", stats_swap},   {"curve", stats_curve}, {"lasso_gram", stats_lasso_gram},
-    {"reconstruct", stats_reconstruct}, {"error", stats_error}, {NULL, NULL}};
+    {"reconstruct", stats_reconstruct}, {"error", stats_error},
+    {"regroup", stats_regroup},       {NULL, NULL}};
 
 void lopL_choice_type(lua_State *L)
 {

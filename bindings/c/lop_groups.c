@@ -134,6 +134,19 @@ int lopL_net_channels(lua_State *L)
     return 2;
 }
 
+/* By entry of value v's channels: the channel of the group of that name (from 1), 0 where it is none of it. */
+static void push_ranks(lua_State *L, const lop_groups *q, int v, const char *name)
+{
+    const int64_t n = v >= 0 && q->label[v] ? q->channels[v] : 0;
+    lua_newtable(L);
+    for (int64_t i = 0; i < n; i++) {
+        const int c = q->label[v][i];
+        const bool ours = c >= 0 && q->group_of[c] >= 0 && strcmp(q->group[q->group_of[c]].name, name) == 0;
+        lua_pushinteger(L, ours ? q->rank_of[c] + 1 : 0);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
 /* ---@param layer string     one that makes channels of a group
  * ---@param group string
  * ---@return integer[]       by filter of the layer: its channel of the group (from 1), 0 where it is none of it */
@@ -143,16 +156,7 @@ int lopL_net_filters(lua_State *L)
     const int k = lop_graph_node(g, luaL_checkstring(L, 2));
     const char *name = luaL_checkstring(L, 3);
     const lopL_work *h = find_groups(L, g);
-    const lop_groups *q = &h->groups;
-    const int v = k >= 0 && g->node[k]->nout > 0 ? g->node[k]->out[0] : -1;
-    const int64_t n = v >= 0 && q->label[v] ? q->channels[v] : 0;
-    lua_newtable(L);
-    for (int64_t i = 0; i < n; i++) {
-        const int c = q->label[v][i];
-        const bool ours = c >= 0 && q->group_of[c] >= 0 && strcmp(q->group[q->group_of[c]].name, name) == 0;
-        lua_pushinteger(L, ours ? q->rank_of[c] + 1 : 0);
-        lua_rawseti(L, -2, i + 1);
-    }
+    push_ranks(L, &h->groups, k >= 0 && g->node[k]->nout > 0 ? g->node[k]->out[0] : -1, name);
     return 1;
 }
 
@@ -173,6 +177,19 @@ static void push_kept(lua_State *L, const lop_groups *q, const bool *gone)
         if (left < q->group[i].width) lua_setfield(L, -2, q->group[i].name);
         else lua_pop(L, 1);
     }
+}
+
+/* ---@param layer string     one that reads channels of a group by weights
+ * ---@param group string
+ * ---@return integer[]       by entry of its input: its channel of the group (from 1), 0 where it is none of it */
+int lopL_net_ranks(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const int k = lop_graph_node(g, luaL_checkstring(L, 2));
+    const char *name = luaL_checkstring(L, 3);
+    const lopL_work *h = find_groups(L, g);
+    push_ranks(L, &h->groups, k >= 0 && g->node[k]->nin > 0 ? g->node[k]->in[0] : -1, name);
+    return 1;
 }
 
 /* Takes out channels that are one number everywhere, or that nothing reads, in place; the function stays.

@@ -291,6 +291,24 @@ static int net_sample(lua_State *L)
     return 0;
 }
 
+/* ---@param layer string
+ * ---@param name string
+ * ---@return integer|number|string|integer[]|nil     nil where the node has no such attribute, or one of another kind */
+static int net_attribute(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const int k = lop_graph_node(g, name);
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    const lop_attr *a = lop_node_attr(g->node[k], luaL_checkstring(L, 3));
+    if (a && a->kind == LOP_ATTR_INT) lua_pushinteger(L, a->i);
+    else if (a && a->kind == LOP_ATTR_FLOAT) lua_pushnumber(L, (lua_Number)a->f);
+    else if (a && a->kind == LOP_ATTR_STRING) lua_pushstring(L, a->s);
+    else if (a && a->kind == LOP_ATTR_INTS) lopL_pushint64s(L, a->ints, a->count);
+    else lua_pushnil(L);
+    return 1;
+}
+
 /* auto_pad worked out, ONNX Conv: an odd pixel of SAME_UPPER goes to the end. */
 static void same_pads(lua_State *L, const lop_graph *g, const lop_node *n, const int64_t *kernel, const int64_t *stride,
                       const int64_t *dilation, int64_t pad[4])
@@ -423,8 +441,7 @@ static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
     {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"sample", net_sample},
-    {"window", net_window},
-    {"channels", lopL_net_channels},
+    {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},
     {"forward", net_forward}, {NULL, NULL}};

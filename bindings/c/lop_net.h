@@ -22,5 +22,6 @@ int lopL_net_groups(lua_State *L);
 int lopL_net_cut(lua_State *L);
 int lopL_net_channels(lua_State *L);
 int lopL_net_filters(lua_State *L);
+int lopL_net_ranks(lua_State *L);
 int lopL_net_drop_dead(lua_State *L);
 #endif

@@ -57,7 +57,7 @@ static const char *const new_keys[] = {"weight", "bias", "producer", "bn_scale",
                                        "held",   "rows", "sums",     "seed",     NULL};
 enum { TENSORS = 4 };
 
-static lopL_stats *push_stats(lua_State *L)
+lopL_stats *lopL_newstats(lua_State *L)
 {
     lopL_stats *s = lua_newuserdatauv(L, sizeof *s, 1);
     *s = (lopL_stats){0};
@@ -98,7 +98,7 @@ static int stats_new(lua_State *L)
     check_kernel(L, 4, taps);
     lopL_optstring(L, 4, "layer", NULL);
     if (lopL_getoption(L, 4, "held") != LUA_TNIL) lopL_checkstats(L, 5, "held");
-    lopL_stats *s = push_stats(L);
+    lopL_stats *s = lopL_newstats(L);
     lua_getiuservalue(L, -1, 1);
     for (int k = 0; about_keys[k]; k++) {
         lopL_getoption(L, 4, about_keys[k]);
@@ -176,7 +176,7 @@ static int stats_project(lua_State *L)
     const int64_t rank = basis->shape.ndim > 0 ? basis->shape.dim[0] : 0;
     if (keep < 1 || rank < 1 || p % keep != 0 || size != rank * (p / keep))
         return lopL_error(L, "basis: (rank, %I) values expected", (lua_Integer)(keep > 0 ? p / keep : 0));
-    lopL_stats *made = push_stats(L);
+    lopL_stats *made = lopL_newstats(L);
     double *V = lua_newuserdatauv(L, (size_t)size * sizeof *V, 0);
     for (int64_t i = 0; i < size; i++) V[i] = lop_tensor_get(basis, i);
     lopL_check(L, lop_stats_project(s->stats, V, rank, keep, &made->stats, &err), &err);
@@ -240,7 +240,7 @@ static int stats_load(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     lop_error err;
-    lopL_stats *s = push_stats(L);
+    lopL_stats *s = lopL_newstats(L);
     lopL_check(L, lop_stats_load(path, &s->stats, &s->more, &err), &err);
     lua_getiuservalue(L, -1, 1);
     for (int k = 0; k < TENSORS; k++) {

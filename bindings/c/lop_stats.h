@@ -20,6 +20,7 @@ typedef struct {                /* its user value: a table of what it is about, 
 
 lopL_stats *lopL_checkstats(lua_State *L, int arg, const char *name);           /* not closed */
 lopL_stats *lopL_teststats(lua_State *L, int arg);                              /* NULL where it is something else */
+lopL_stats *lopL_newstats(lua_State *L);        /* pushed, of nothing yet, about nothing */
 const lop_centred *lopL_centred(lua_State *L, lopL_stats *s);   /* borrowed until s changes */
 /* Pushes what the statistics at arg know under this name: nil, or the value. */
 int lopL_about(lua_State *L, int arg, const char *key);

@@ -90,9 +90,11 @@ static lop_status add_consumer(const lop_centred *q, const lop_tensor *weight, b
     double *panel = lop_array(p < PANEL ? p : PANEL, (size_t)p * sizeof *panel, err);
     lop_status st = W && constant && panel ? lop_weight_rows(weight, q->c, q->taps, q->n, W, err) : LOP_E_MEMORY;
     if (st == LOP_OK) {
-        add_gram(q, W, several ? 1.0 / energy : 1.0, panel, l);
-        add_cross(q, W, several ? 1.0 / energy : 1.0, constant, l);
-        l->energy += several ? 1.0 : energy;
+        const double whole = energy + q->beside, part = several ? 1.0 / whole : 1.0;
+        add_gram(q, W, part, panel, l);
+        add_cross(q, W, part, constant, l);
+        l->energy += part * whole;
+        l->start += part * energy;
         l->rows = several ? 1.0 : q->rows;
     }
     lop_free(W);
@@ -146,7 +148,6 @@ lop_status lop_lasso_init(const lop_centred *const *q, const lop_tensor *const *
     if (st == LOP_OK) {
         double *response = out->response.data;
         for (int64_t i = 0; i < out->c; i++) response[i] += ((double *)out->gram.data)[i * out->c + i];
-        out->start = out->energy;
         find_live(out, options && options->unscaled);
         st = standardise(out, err);
     }

@@ -42,7 +42,8 @@ static void centre(lop_stats *s, lop_centred *q)
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err)
 {
     if (!(lop_stats_rows(s) > 0.0)) return lop_fail(err, LOP_E_ARG, "statistics: no rows were added yet");
-    lop_centred q = {.c = s->c, .taps = s->taps, .n = s->n, .rows = lop_stats_rows(s), .kept = s->kept ? s : NULL};
+    lop_centred q = {.c = s->c, .taps = s->taps, .n = s->n, .rows = lop_stats_rows(s), .beside = s->beside,
+                     .kept = s->kept ? s : NULL};
     lop_status st = s->summed ? matrix(&q.gram, s->p, s->p, err) : LOP_OK;
     if (st == LOP_OK && s->summed) st = matrix(&q.cross, s->p, s->n, err);
     if (st == LOP_OK) st = matrix(&q.energy, s->n, 0, err);
@@ -73,6 +74,7 @@ lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, l
 {
     const int64_t others = more ? more->count : 0;
     if (!s->summed) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums have no file");
+    if (s->beside > 0.0) return lop_fail(err, LOP_E_ARG, "regrouped statistics: save those that they were made from");
     lop_stats_gram(s);
     int64_t size[3] = {s->c, s->taps, s->n};
     char names[ENTRIES][8];

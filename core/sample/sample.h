@@ -30,6 +30,12 @@ lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t r
 /* s += other, same sizes, and both summed or neither. Rows that other keeps come behind those of s: where s is full,
  * an even chance is theirs alone. */
 lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err);
+/* *out (yours to free): sums of the channels listed, in that order, `each` of them as one of each * taps taps. What is not
+ * listed stays and is projected out, at a ridge toward 0, so that choosing among the channels of *out is choosing with
+ * the others' weights free; errors stay relative to the whole target. Such sums take no rows and go into no file. count
+ * is a multiple of each, no channel twice. ARG, MEMORY; NUMERIC: what stays is singular at this ridge. */
+lop_status lop_stats_regroup(lop_stats *s, const int64_t *channel, int64_t count, int64_t each, double ridge,
+                             lop_stats **out, lop_error *err);
 /* Borrowed until s changes: G (p + 1 square, p = c k, both triangles valid), B ((p + 1) x n), s (n), row-major; NULL
  * where rows are kept in their place. */
 const double *lop_stats_gram(lop_stats *s);             /* completes the lower triangle on first use after an add */
@@ -49,10 +55,11 @@ lop_status lop_stats_load(const char *path, lop_stats **out, lop_npz *more, lop_
 
 /* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n), diagonal (p) of Gc; N =
  * rows; nonzero (c): the share of a channel's entries that were not 0. Without G and B gram and cross are empty, and the
- * rest is of the rows kept. */
+ * rest is of the rows kept. beside: energy of the target that is not in sc, as channels beside these explain it
+ * (lop_stats_regroup): errors are relative to it and sc together. */
 typedef struct {
     int64_t c, taps, n;
-    double rows;
+    double rows, beside;
     lop_tensor gram, cross, energy, mean_x, mean_y, nonzero, diagonal;
     const lop_stats *kept;      /* borrowed: whose rows these are, for what needs rows; NULL where none are kept */
 } lop_centred;

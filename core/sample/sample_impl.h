@@ -11,6 +11,7 @@ struct lop_stats {
     double rows;
     double *gram, *cross, *energy;      /* ((p + 1), (p + 1)), ((p + 1), n), (n) */
     double *nonzero;                    /* (p) */
+    double beside;                      /* of sums that were regrouped: energy that what was left out explains */
     double *block;                      /* rows as float64: LOP_STATS_BLOCK x (p + n), from the first add on */
     bool half;                          /* only the upper triangle of gram is valid */
     bool summed;                        /* else no gram, cross, energy and nonzero */

@@ -79,7 +79,7 @@ static lop_status fill(const lop_select_input *in, int64_t k, lop_consumer *to, 
     if (!to->W0 || !to->dead) return LOP_E_MEMORY;
     lop_centred_dead(q, to->dead);
     for (int64_t f = 0; f < q->n; f++) to->energy += ((const double *)q->energy.data)[f];
-    to->share = to->energy > 0.0 ? 1.0 / (to->energy * (double)in->consumers) : 0.0;
+    to->share = to->energy > 0.0 ? 1.0 / ((to->energy + q->beside) * (double)in->consumers) : 0.0;
     return lop_weight_rows(in->weight[k], q->c, q->taps, q->n, to->W0, err);
 }
 

@@ -170,7 +170,7 @@ describe("lop.sample", function()
       {net, name, set, {images = 0}, "images is 0, 1 or more expected"},
       {net, name, set, {holdout = 24}, "holdout is 24, 1 to 23 expected"},
       {net, name, set, {positions = 1.5}, "positions is 1.5, 1 or more expected"},
-      {net, "/features/features.2/Relu", set, {}, "%(Relu%): a convolution or a Gemm"},
+      {net, "/features/features.2/Relu", set, {}, "%(Relu%): a convolution, a Gemm or a MatMul"},
     }
     for _, case in ipairs(cases) do
       local text = message_of(function() lop.sample(case[1], case[2], case[3], case[4]) end)

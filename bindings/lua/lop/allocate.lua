@@ -69,7 +69,7 @@ local function cutter_of(base, unit, stats, opts)
   end
 end
 
--- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before its producer.
+-- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before it.
 local function curve_of(base, unit, number, front, behind, want, opts)
   local output, curve = base:outputs()[1].name, {}
   opts = solve.options(unit, opts)
@@ -95,7 +95,7 @@ function allocate.measure(base, list, set, held, opts)
   local want = rows_of(base, behind, base:outputs()[1].name)
   for number, unit in ipairs(list) do
     if not unit.fixed then
-      local at = frontier.position(base, unit.producer) - 1
+      local at = frontier.position(base, unit.first) - 1
       front:advance(base, at)
       behind:advance(base, at)
       curves[number] = curve_of(base, unit, number, front, behind, want, opts)
@@ -137,7 +137,7 @@ function allocate.errors(base, list, set, opts)
   local front, curves = frontier.new(base, set, opts.passes), {}
   for number, unit in ipairs(list) do
     if not unit.fixed then
-      front:advance(base, frontier.position(base, unit.producer) - 1)
+      front:advance(base, frontier.position(base, unit.first) - 1)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       local kind, most, curve = kinds[unit.kind or ""], unit.most or unit.width - 1, {}
@@ -161,7 +161,7 @@ function allocate.by_lambda(base, list, set, opts)
   for number, unit in ipairs(list) do
     widths[number] = unit.fixed or (unit.kind and unit.width)
     if not widths[number] then
-      front:advance(base, frontier.position(base, unit.producer) - 1)
+      front:advance(base, frontier.position(base, unit.first) - 1)
       local own = solve.options(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       widths[number] = units.nearest(unit, #solve.keep(base, unit, stats, nil, nil, own))

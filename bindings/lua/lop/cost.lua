@@ -1,6 +1,7 @@
 -- bindings/lua/lop/cost.lua - what widths, ranks and samplers cost together. Widths are counted by units.cost; a layer
 -- that is factored, or reads a part of its channels, adds the difference, from its channels and filters as they are.
 
+local reader = require "lop.reader"
 local units = require "lop.units"
 
 local cost = {}
@@ -36,16 +37,23 @@ function cost.figures(layer, window, kind, input)
   return {full = bytes * k[1] * k[2], first = bytes * k[1], second = bytes * k[2], between = 0, read = 0}
 end
 
--- The units of width that a layer reads, and that it makes.
-local function around(list, name)
+-- How many of a layer's channels, or filters, each channel of a unit is.
+local function times(ranks, unit)
+  local count = 0
+  for _, own in ipairs(reader.own(ranks, unit)) do count = count + (own > 0 and 1 or 0) end
+  return count // unit.width
+end
+
+-- The units of width that a layer reads, and that it makes: {place in the list, times}.
+local function around(net, list, name)
   local reads, makes = {}, {}
   for i, unit in ipairs(list) do
     if not unit.kind then
       for _, c in ipairs(unit.consumers) do
-        if c.name == name then reads[#reads + 1] = i end
+        if c.name == name then reads[#reads + 1] = {i, times(net:ranks(name, unit.group), unit)} end
       end
       for _, p in ipairs(unit.producers) do
-        if p == name then makes[#makes + 1] = i end
+        if p == name then makes[#makes + 1] = {i, times(net:filters(name, unit.group), unit)} end
       end
     end
   end
@@ -54,7 +62,7 @@ end
 
 local function gone(list, widths, places)
   local sum = 0
-  for _, i in ipairs(places) do sum = sum + list[i].width - widths[i] end
+  for _, p in ipairs(places) do sum = sum + p[2] * (list[p[1]].width - widths[p[1]]) end
   return sum
 end
 
@@ -62,7 +70,7 @@ end
 local function term(net, list, name, by_kind, kind)
   local layer, window = net:layer(name), net:window(name)
   local f = cost.figures(layer, window, kind, cost.shape_of(net, layer.inputs[1].name))
-  local s, reads, makes = layer.weight:shape(), around(list, name)
+  local s, reads, makes = layer.weight:shape(), around(net, list, name)
   local rank, input = by_kind.rank, by_kind.input
   return function(widths)
     local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)

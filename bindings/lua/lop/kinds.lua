@@ -20,7 +20,7 @@ function kinds.merge(net, widths, allowed)
   for _, unit in ipairs(allowed.rank and ranks.find(net) or {}) do list[#list + 1] = unit end
   for i, unit in ipairs(list) do order[unit] = i end
   table.sort(list, function(a, b)
-    local x, y = place[a.producer], place[b.producer]
+    local x, y = place[a.first], place[b.first]
     return x < y or (x == y and order[a] < order[b])
   end)
   return list

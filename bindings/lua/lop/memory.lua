@@ -3,6 +3,7 @@
 
 local core = require "lop.core"
 local frontier = require "lop.frontier"
+local reader = require "lop.reader"
 local store = require "lop.store"
 local units = require "lop.units"
 
@@ -55,7 +56,7 @@ end
 local function stands_of(list)
   local names = {}
   for _, unit in ipairs(list) do
-    names[unit.producer] = true
+    names[unit.first] = true
     for _, c in ipairs(unit.stream and unit.consumers or {}) do names[c.name] = true end
   end
   return names
@@ -83,14 +84,14 @@ local function gram_bytes(net, list)
     local names = {unit.producer}
     for _, c in ipairs(unit.consumers) do names[#names + 1] = c.name end
     for _, name in ipairs(names) do
-      local layer, unknowns = net:layer(name), 1
-      local shape = layer.weight:shape()
+      local layer, unknowns = reader.layer(net, name), 1
+      local shape = layer and layer.weight:shape() or {}
       for d = 2, #shape do unknowns = unknowns * shape[d] end
-      if units.too_wide(layer) then     -- rows, their matrix, and what the filters make of them
+      if layer and units.too_wide(layer) then           -- rows, their matrix, and what the filters make of them
         local rows, filters = units.ROWS, shape[1]
         most = math.max(most, (6 * rows * (unknowns + filters) + 32 * rows * (rows + filters)
                                + 8 * 64 * 64 * unit.width + 8 * 64 * unknowns) / COPIES)
-      else
+      elseif layer then
         most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
       end
     end

@@ -52,7 +52,8 @@ end
 --- Whether a unit is a convolution, a ReLU or nothing, and a convolution that reads nothing else.
 function producer.fits(net, unit)
   local consumer, window = unit.consumers[1], net:window(unit.producer)
-  if #unit.consumers ~= 1 or consumer.gemm or unit.partial or not window or window.group ~= 1 then return false end
+  if #unit.consumers ~= 1 or consumer.gemm or unit.partial or unit.view then return false end
+  if not window or window.group ~= 1 then return false end
   local name, entry = net:layer(unit.producer).outputs[1].name, entry_of(net, consumer)
   for _ = 1, 2 do
     local list = readers(net, name)

@@ -11,6 +11,7 @@ local order = require "lop.policy.order"
 local producer = require "lop.producer"
 local ranks = require "lop.ranks"
 local rules = require "lop.policy.rules"
+local reader = require "lop.reader"
 local solve = require "lop.solve"
 local stream = require "lop.stream"
 local units = require "lop.units"
@@ -51,11 +52,10 @@ end
 
 -- A layer that reads what has drifted is solved with all its channels kept, for its own original output.
 local function refit(base, net, name, number, sides, opts)
-  local layer = net:layer(name)
-  local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
-  if not window or window.group ~= 1 or not layer.weight or units.too_wide(layer) then return end
+  local layer = reader.layer(net, name)
+  if not layer or units.too_wide(layer) then return end
   local stats, held = both(sides, function(side)
-    return solve.gather(layer, window, REFIT + number, side.now, side.now:part(net, {layer.inputs[1].name}),
+    return solve.gather(layer, layer.window, REFIT + number, side.now, side.now:part(net, {layer.inputs[1].name}),
                         solve.own_target(base, name, side.original, opts), opts)
   end)
   local all = {}
@@ -70,10 +70,13 @@ local function cut(base, net, unit, number, width, sides, opts)
   return solve.cut(net, unit, stats, held, channels, opts), channels, lambda
 end
 
--- Numbers from 0, as in the original: places[c] is channel c's number there, where dead ones were dropped.
-local function zero_based(channels, places)
+-- Numbers in the group, from 0, as in the original, where dead ones were not dropped yet.
+local function zero_based(channels, unit)
   local list = {}
-  for i, c in ipairs(channels or {}) do list[i] = (places and places[c] or c) - 1 end
+  for i, c in ipairs(channels or {}) do
+    local rank = unit.ranks and unit.ranks[c] or c
+    list[i] = (unit.places and unit.places[rank] or rank) - 1
+  end
   return list
 end
 
@@ -91,12 +94,13 @@ local function refit_last(base, net, list, solved, sides, opts)
 end
 
 -- A layer may lose filters before its own input is cut: a gate with what it gates, or where the order goes back. Its
--- target is then what is left of its output. Notes the filters that each maker of a unit keeps.
-local function note_kept(base, unit, channels, kept)
-  local stays = {[0] = true}                            -- 0: a filter of no channel of the group
+-- target is then what is left of its output. Notes the filters that each maker of a unit keeps, and the channels that
+-- the group has left.
+local function note_kept(base, unit, channels, opts)
+  local stays, kept = {[0] = true}, opts.kept           -- 0: a filter of no channel of the unit
   for _, c in ipairs(channels) do stays[c] = true end
   for _, name in ipairs(unit.producers) do
-    local of, list = base:filters(name, unit.name), {}
+    local of, list = reader.own(base:filters(name, unit.group), unit), {}
     for filter = 1, #of do list[filter] = filter end
     local left = {}
     for _, filter in ipairs(kept[name] or list) do
@@ -104,11 +108,19 @@ local function note_kept(base, unit, channels, kept)
     end
     kept[name] = left
   end
+  local all, alive = {}, {}
+  for r = 1, unit.group_width do all[r] = r end
+  local own = reader.own(all, unit)
+  for _, r in ipairs(opts.alive[unit.group] or all) do
+    if stays[own[r]] then alive[#alive + 1] = r end
+  end
+  opts.alive[unit.group] = alive
 end
 
 -- Consumers of streams that were cut, rebuilt where the order has come to them: those before a layer, and those that
--- read what stands there; all of them without a layer. `work`: not taken from the journal.
-local function catch_up(base, net, place, due, number, sides, work, opts)
+-- read what stands there, but one that is rebuilt anyway; all of them without a layer. `work`: not taken from the
+-- journal.
+local function catch_up(base, net, place, but, due, number, sides, work, opts)
   local function rebuild(name)
     if work then refit(base, net, name, DUE + number, sides, opts) end
     due[name] = nil
@@ -120,7 +132,7 @@ local function catch_up(base, net, place, due, number, sides, work, opts)
   if not place then return end
   stand_before(sides, base, net, place, opts.passes)
   for _, name in ipairs(stream.beside(net, due, sides[1].now)) do
-    if name ~= place then rebuild(name) end
+    if name ~= but then rebuild(name) end
   end
 end
 
@@ -159,7 +171,7 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
   if report.width_after >= unit.width then return nil end
   local channels
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
-  report.channels, report.method = zero_based(channels, unit.places), solve.substitute(unit, own)
+  report.channels, report.method = zero_based(channels, unit), solve.substitute(unit, own)
   if own.producer > 0 and not own.around(unit).changed then
     refit_producer(base, net, unit, i, sides, own, report)
   end
@@ -171,17 +183,17 @@ end
 -- refitted unless what reads that is changed too, later. Of a width: changed, whether one of its layers will be: its
 -- filters are refitted then. stand: the layer before which all that can be done.
 local function around_of(list, widths)
-  local maker, reader, last = {}, {}, {}
+  local maker, read_by, last = {}, {}, {}
   for i, unit in ipairs(list) do
     if unit.kind then
       if widths[i] < unit.width then last[unit.producer] = unit end
-    elseif #unit.producers == 1 and #unit.consumers == 1 and not unit.partial and not unit.stream then
-      maker[unit.producer], reader[unit.consumers[1].name] = unit, unit
+    elseif #unit.producers == 1 and #unit.consumers == 1 and not (unit.partial or unit.view or unit.stream) then
+      maker[unit.producer], read_by[unit.consumers[1].name] = unit, unit
     end
   end
   return function(unit)
-    local after, before = maker[unit.producer], reader[unit.producer]
-    local stand = before and last[unit.producer] and before.producer or unit.producer
+    local after, before = maker[unit.producer], read_by[unit.producer]
+    local stand = before and last[unit.producer] and before.first or unit.first
     if not unit.kind then
       return {stand = stand, changed = after == unit and (last[unit.producer] or last[unit.consumers[1].name])}
     end
@@ -199,19 +211,21 @@ local function run(base, list, widths, set, held, opts)
   local sides = {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
   local due = {}
-  opts = solve.options({own = {kept = {}, around = around_of(list, widths)}}, opts)
+  opts = solve.options({own = {kept = {}, alive = {}, around = around_of(list, widths)}}, opts)
   for done, i in ipairs(sequence) do
     local unit, began = list[i], core.system.seconds()
     local own = solve.options(unit, opts)
     local entry = done <= finished and journal:entry(done) or {}
     local report = entry.report or {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
     if widths[i] < unit.width or (first < i and opts.refit) then
-      catch_up(base, net, opts.around(unit).stand, due, i, sides, done > finished, opts)
-      due[unit.producer] = nil          -- do_unit rebuilds it
+      local own_turn = unit.first == unit.producer and (not unit.kind or widths[i] < unit.width)
+      catch_up(base, net, opts.around(unit).stand, own_turn and unit.producer, due, i, sides, done > finished, opts)
+      if own_turn then due[unit.producer] = nil end
     end
     local passes = opts.passes.count
     if done > finished then
-      local refits = own.refit and own.reconstruct == "least-squares" and first < i and not solved[unit.producer]
+      local drifted = unit.first == unit.producer and first < i and not solved[unit.producer]
+      local refits = drifted and own.refit and own.reconstruct == "least-squares"
       entry = {report = report, channels = do_unit(base, net, unit, i, report, sides, refits, own)}
       entry.passes, report.seconds = opts.passes.count - passes, core.system.seconds() - began
       if journal then journal:add(entry, net) end
@@ -223,14 +237,14 @@ local function run(base, list, widths, set, held, opts)
       for _, c in ipairs(unit.consumers) do
         solved[c.name], due[c.name] = not waits or nil, waits or nil
       end
-      if not unit.kind then note_kept(base, unit, entry.channels, opts.kept) end
+      if not unit.kind then note_kept(base, unit, entry.channels, opts) end
       first = math.min(first, i)
     end
     layers[i] = report
     if opts.progress then opts.progress("prune", done, #list) end
   end
   for name in pairs(due) do solved[name] = true end     -- the classifier may be one of them
-  catch_up(base, net, nil, due, #list, sides, true, opts)
+  catch_up(base, net, nil, nil, due, #list, sides, true, opts)
   if opts.refit and first < math.huge then refit_last(base, net, list, solved, sides, opts) end
   return net, layers
 end
@@ -258,14 +272,15 @@ local function find_widths(original, base, list, set, held, opts)
   return widths, losses, plan.goal
 end
 
--- What the recipe allows. Widths that may not be cut are fixed: what changes before them is rebuilt behind them.
+-- What the recipe allows, and why other groups stay whole. Widths that may not be cut are fixed: what changes before
+-- them is rebuilt behind them.
 local function all_units(base, recipe)
-  local allowed, widths = {sampler = recipe.residual.input == "sampler"}, units.find(base)
+  local allowed, widths, reasons = {sampler = recipe.residual.input == "sampler"}, units.find(base)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed = unit.width end
   end
-  return kinds.merge(base, widths, allowed)
+  return kinds.merge(base, widths, allowed), reasons
 end
 
 --- A net with batch normalisation folded and dead channels dropped, and its units as the recipe has them.
@@ -275,15 +290,18 @@ function prune.open(original, set, held, opts)
   base:fold_constants()
   base:fold_bn()
   local before, places = drop_dead(base)
-  local all = all_units(base, opts.recipe)
-  for _, unit in ipairs(all) do unit.before, unit.places = before[unit.name] or unit.width, places[unit.name] end
+  local all, reasons = all_units(base, opts.recipe)
+  for _, unit in ipairs(all) do
+    unit.before = unit.group and not unit.ranks and before[unit.group] or unit.width
+    unit.places = unit.group and places[unit.group]
+  end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = rules.apply(base, all, opts.recipe)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
   order.of(list, opts.order)            -- a wrong name is told before the work
   local place = memory.place(memory.needs(base, list, #set, #held, opts), opts.memory or math.huge, opts.scratch)
   opts.passes.store = place.store
-  return {base = base, list = list, before = before, place = place}
+  return {base = base, list = list, before = before, place = place, reasons = reasons}
 end
 
 -- The same, and the widths that the units get.
@@ -295,8 +313,10 @@ end
 
 --- Why a group is left whole.
 ---@param g table             of base:groups()
-function prune.reason(g)
+---@param reasons table<string, string>       from units.find
+function prune.reason(g, reasons)
   if g.reason ~= "" then return g.reason end
+  if reasons[g.name] then return reasons[g.name] .. ": left whole" end
   return g.kind == "stream" and "residual stream: left whole (residual.stream)" or "left whole in this plan"
 end
 
@@ -324,14 +344,20 @@ end
 ---@return table              {groups = {{name, width, keep, loss, curve, prunable, reason}}, macs_before, ...};
 ---                           curve: {{width, loss}}, where it was measured
 function prune.plan(original, set, held, opts)
-  local p, keep, groups = prepare(original, set, held, opts), {}, {}
-  for i, unit in ipairs(p.list) do keep[unit.name] = {p.widths[i], p.losses[i], p.curves and p.curves[i]} end
+  local p, found, groups = prepare(original, set, held, opts), {}, {}
+  for i, unit in ipairs(p.list) do
+    if unit.group then
+      local of = found[unit.group] or {gone = 0, loss = p.losses[i] and 0}
+      of.gone, of.loss = of.gone + unit.width - p.widths[i], of.loss and p.losses[i] and of.loss + p.losses[i]
+      of.curve = not unit.ranks and p.curves and p.curves[i]
+      found[unit.group] = of
+    end
+  end
   for i, g in ipairs(p.base:groups()) do
-    local found = keep[g.name]
-    local reason = (g.reason ~= "" or not found) and prune.reason(g) or nil
-    groups[i] = {name = g.name, width = p.before[g.name], keep = found and found[1] or g.width,
-                 loss = found and found[2], curve = found and found[3], prunable = g.prunable and found ~= nil,
-                 reason = reason}
+    local of = found[g.name]
+    groups[i] = {name = g.name, width = p.before[g.name], keep = g.width - (of and of.gone or 0),
+                 loss = of and of.loss, curve = of and of.curve or nil, prunable = g.prunable and of ~= nil,
+                 reason = (g.reason ~= "" or not of) and prune.reason(g, p.reasons) or nil}
   end
   for i, unit in ipairs(p.list) do
     if unit.kind then

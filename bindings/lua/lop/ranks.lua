@@ -27,7 +27,7 @@ local function unit_of(net, layer)
   if most < 2 then return nil end
   local s, k = layer.weight:shape(), consumer.window.kernel
   return {kind = "rank", name = layer.name .. ":rank", width = math.min(s[2] * k[1], s[1] * k[2]), most = most,
-          producer = layer.name, producers = {layer.name}, consumers = {consumer}}
+          producer = layer.name, first = layer.name, producers = {layer.name}, consumers = {consumer}}
 end
 
 --- The convolutions of a net that can be factored, as units.

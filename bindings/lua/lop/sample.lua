@@ -4,26 +4,22 @@ local behind = require "lop.behind"
 local check = require "lop.check"
 local core = require "lop.core"
 local frontier = require "lop.frontier"
+local reader = require "lop.reader"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
 local sample = {}
 
+-- The layer as the solver takes it, and its window: of a Gemm behind a Flatten, the taps of each channel.
 local function window_of(net, name)
-  local layer = net:layer(name)
-  local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
-  for _, group in ipairs(layer.op == "Gemm" and layer.weight and net:groups() or {}) do
+  local layer, reason = reader.layer(net, name)
+  if not layer then core.fail("unsupported", ("layer '%s' (%s): %s"):format(name, net:layer(name).op, reason)) end
+  local window, c = layer.window, units.consumer(net, name)
+  for _, group in ipairs(layer.op == "Gemm" and net:groups() or {}) do
     for _, consumer in ipairs(group.consumers) do
-      local taps = consumer == name and units.flat_taps(net, name, group)
-      if taps then window = {kernel = {1, taps}, group = 1} end
+      local taps = consumer == name and units.flat_taps(c, net:ranks(name, group.name), group.width)
+      if taps then window = units.flat_window(window, taps) end
     end
-  end
-  if not window or not layer.weight then
-    core.fail("unsupported", ("layer '%s' (%s): a convolution or a Gemm with constant weights expected"):format(name,
-              layer.op))
-  end
-  if window.group ~= 1 then
-    core.fail("unsupported", ("layer '%s' has %d groups of channels: 1 expected"):format(name, window.group))
   end
   return layer, window
 end
@@ -55,7 +51,7 @@ end
 --- The sums that a layer's channels are chosen from and its weights rebuilt with: of its input in `net` and of its
 --- output in `target`, at random positions of pictures.
 ---@param net lop.net
----@param name string         a convolution or a Gemm
+---@param name string         a convolution, a Gemm or a MatMul
 ---@param set lop.data
 ---@param opts {images: integer?, positions: integer|"auto"?, seed: integer?, target: lop.net?, holdout: integer?}?
 ---        images: so many, drawn by the seed (all); target: whose output is to be kept (net's own); holdout: so many of

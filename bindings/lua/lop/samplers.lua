@@ -16,7 +16,7 @@ local function unit_of(net, name)
   local shape = cost.shape_of(net, layer.inputs[1].name)
   if not shape or #shape ~= 4 then return nil end
   return {kind = "input", name = name .. ":input", width = consumer.channels, most = consumer.channels - 1,
-          producer = name, producers = {name}, consumers = {consumer}}
+          producer = name, first = name, producers = {name}, consumers = {consumer}}
 end
 
 --- The convolutions that read a residual stream, as units: their "width" is how many of its channels they read.
@@ -53,7 +53,7 @@ function samplers.cutter(net, unit, stats, held, opts)
     table.sort(channels)
     local weight, bias, err = stats:reconstruct(channels, solve.how(layer, held, opts))
     copy:sample(layer.name, channels)
-    solve.set(copy, layer.name, opts, weight, bias)
+    copy:set(layer.name, weight, opts.intercept ~= false and bias or nil)
     return err
   end
 end

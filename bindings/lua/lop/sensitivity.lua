@@ -14,7 +14,7 @@ local sensitivity = {}
 local function errors_of(base, list, set, opts)
   local front, curves = frontier.new(base, set, opts.passes), {}
   for number, unit in ipairs(list) do
-    front:advance(base, frontier.position(base, unit.producer) - 1)
+    front:advance(base, frontier.position(base, unit.first) - 1)
     local own = solve.options(unit, opts)
     local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
     curves[number] = allocate.errors_of(base, unit, stats, own)
@@ -34,20 +34,26 @@ end
 ---        {{width, loss}}, the mean over the outputs of the squared error, each over its own variance
 function sensitivity.run(original, set, held, opts)
   local p = prune.open(original, set, held, opts)
-  local list, number = {}, {}
+  local list, of = {}, {}
   for _, unit in ipairs(p.list) do
     if not unit.kind then
       list[#list + 1] = unit
-      number[unit.name] = #list
+      of[unit.group] = of[unit.group] or {}
+      table.insert(of[unit.group], #list)
     end
   end
   local errors = errors_of(p.base, list, set, opts)
   local losses = opts.losses ~= false and allocate.measure(p.base, list, set, held, opts) or {}
   local groups = json.array {}
-  for i, g in ipairs(p.base:groups()) do
-    local k = number[g.name]
-    groups[i] = {name = g.name, width = p.before[g.name], channels = g.width, prunable = k ~= nil,
-                 errors = k and errors[k], losses = k and losses[k], reason = not k and prune.reason(g) or nil}
+  for _, g in ipairs(p.base:groups()) do
+    for _, k in ipairs(of[g.name] or {}) do             -- a part of a group that others read is curves of its own
+      groups[#groups + 1] = {name = list[k].name, width = list[k].before, channels = list[k].width, prunable = true,
+                             errors = errors[k], losses = losses[k]}
+    end
+    if not of[g.name] then
+      groups[#groups + 1] = {name = g.name, width = p.before[g.name], channels = g.width, prunable = false,
+                             reason = prune.reason(g, p.reasons)}
+    end
   end
   p.place.store:close()
   return {groups = groups, images = #set, held = #held, forward_passes = opts.passes.count}

@@ -4,16 +4,11 @@
 local behind = require "lop.behind"
 local choose = require "lop.choose"
 local core = require "lop.core"
+local reader = require "lop.reader"
 local stream = require "lop.stream"
 local units = require "lop.units"
 
 local solve = {}
-
--- A matrix as images of `taps` pixels a channel.
-local function plane(t, taps)
-  local s = t:shape()
-  return #s == 4 and t or t:reshape {s[1], t:size() // s[1] // taps, 1, taps}
-end
 
 --- Positions of an image so that the rows are 20 for each unknown of a filter, at least 20 an image.
 function solve.positions(opts, channels, taps, images)
@@ -21,7 +16,7 @@ function solve.positions(opts, channels, taps, images)
 end
 
 --- Sums over all chunks. input(i) and target(i) give the tensors of chunk i.
----@param layer table         of the consumer
+---@param layer table         of reader.layer
 ---@param number integer      addresses the random positions
 ---@param opts {seed: integer?, positions: integer?, about: table?}   about: what else the statistics are to know
 function solve.gather(layer, window, number, front, input, target, opts)
@@ -37,7 +32,7 @@ function solve.gather(layer, window, number, front, input, target, opts)
   for i = 1, #front.chunks do
     how.first = (i - 1) * front.chunk
     local x, y = input(i), target(i)
-    local px, py = plane(x, taps), plane(y, 1)
+    local px, py = reader.planes(x, window, taps), reader.planes(y, window, 1)
     stats:add(px, py, how)
     for _, t in ipairs {x, y, px, py} do t:close() end
   end
@@ -95,7 +90,7 @@ local FURTHER = 1 << 12                 -- added to a unit's number for each fur
 function solve.statistics(base, net, unit, number, side, opts)
   local list = {}
   local function gather(k, c, at)
-    local layer = net:layer(c.name)
+    local layer = reader.layer(net, c.name)
     list[k] = solve.gather(layer, c.window, number + (k - 1) * FURTHER, at.now,
                            at.now:part(net, {layer.inputs[1].name}),
                            solve.target(base, net, c, at.original, at.now, opts), opts)
@@ -126,15 +121,44 @@ function solve.substitute(unit, opts)
   return unit.kind == nil and unit.wide and (asked or "elimination") ~= taken and taken or nil
 end
 
--- What the selection takes: all consumers at once; where a consumer reads other groups too, theirs stay.
-local function choice(net, unit, stats, places, opts)
-  local select, weight = method_of(unit, opts), net:layer(unit.consumers[1].name).weight
-  local how = {weight = weight, method = select.method, lambda = select.lambda, refine = select.refine,
+-- The unit's channels among the entries of a consumer's input, and the entries in their order.
+local function entries_of(net, unit, c, opts)
+  local own = reader.own(net:ranks(c.name, unit.group), unit, opts.alive and opts.alive[unit.group])
+  if c.taps then own = reader.blocks(own, c.taps) end
+  local entries, each = reader.entries(own, unit.width)
+  return own, entries, each
+end
+
+-- The consumers as they see the unit's channels: their statistics and weights, all with channel i of the unit in place
+-- i and the rest projected out, but for a unit whose one consumer has it in places of its own.
+local function views_of(net, unit, stats, opts)
+  if stats.view then return stats.view end
+  local view = {}
+  for k, c in ipairs(unit.consumers) do
+    local _, entries, each = entries_of(net, unit, c, opts)
+    local weight = reader.layer(net, c.name).weight
+    local s = unit.view and stats[k]:regroup(entries, each, weight) or stats[k]
+    view[k] = {s, unit.view and s.weight or weight, rows = stats[k].rows, unknowns = stats[k].channels * stats[k].taps}
+    view.places = view.places or entries
+  end
+  for i = 1, unit.view and unit.width or 0 do view.places[i] = i end
+  for i = unit.width + 1, unit.view and #view.places or 0 do view.places[i] = nil end
+  stats.view = view
+  return view
+end
+
+local FEW = 1e-2                        -- the ridge of a choice with fewer rows than unknowns
+
+-- What the selection takes: all consumers at once; where a consumer reads other channels too, theirs stay.
+local function choice(net, unit, stats, opts)
+  local select, views = method_of(unit, opts), views_of(net, unit, stats, opts)
+  local main, places = views[1], views.places
+  local how = {weight = main[2], method = select.method, lambda = select.lambda, refine = select.refine,
                seed = opts.seed, others = {}}
-  for k = 2, #unit.consumers do         -- with fewer rows than unknowns nothing can be told of single channels
-    local s = stats[k]
-    local enough = not s.summed or s.rows >= s.channels * s.taps
-    if enough then table.insert(how.others, {s, net:layer(unit.consumers[k].name).weight}) end
+  if main[1].summed and main.rows < main.unknowns then how.ridge = FEW end
+  for k = 2, #views do                  -- with fewer rows than unknowns nothing can be told of single channels
+    local enough = not views[k][1].summed or views[k].rows >= views[k].unknowns
+    if enough then table.insert(how.others, {views[k][1], views[k][2]}) end
   end
   how.producer = behind.filters(net, unit.producer, unit.width)
   if how.method == "bn-scale" and opts.original then
@@ -144,21 +168,14 @@ local function choice(net, unit, stats, places, opts)
         :format(unit.name, unit.producer))
     end
   end
-  if unit.partial then
-    local channels = weight:shape()[2]
+  if unit.partial and not unit.view then
+    local channels = main[2]:shape()[2]
     how.stay = behind.others(places, channels)
     for _, key in ipairs {"producer", "score"} do
       how[key] = how[key] and behind.spread(how[key], places, channels)
     end
   end
-  return how
-end
-
--- Where the channels of a unit stand among those that a consumer reads, by channel of the unit.
-local function places_of(net, unit, consumer)
-  local places = net:channels(consumer.name, unit.name)
-  for i, place in ipairs(places) do places[i] = (place - 1) // (consumer.taps or 1) + 1 end
-  return places
+  return main[1], how, places
 end
 
 local function ranks_of(channels, places)
@@ -174,25 +191,22 @@ end
 function solve.order(net, unit, stats, opts)
   local select = method_of(unit, opts)
   if unit.wide and not unit.partial and select.method == "lasso" and not select.lambda then
-    local places = places_of(net, unit, unit.consumers[1])
-    local how = choice(net, unit, stats, places, opts)
+    local main, how = choice(net, unit, stats, opts)
     how.lambda, how.refine = nil, nil
-    return {lasso = core.lasso(stats[1], how)}
+    return {lasso = core.lasso(main, how)}
   end
   if not choose.nested(select) then return nil end
-  local places = places_of(net, unit, unit.consumers[1])
-  local how = choice(net, unit, stats, places, opts)
+  local main, how, places = choice(net, unit, stats, opts)
   how.refine, how.lambda = nil, nil
-  return ranks_of(stats[1]:curve(how), places)
+  return ranks_of(main:curve(how), places)
 end
 
 --- The relative error of each width of a unit, by elimination.
 ---@return number[]
 function solve.errors(net, unit, stats, opts)
-  local places = places_of(net, unit, unit.consumers[1])
-  local how, errors = choice(net, unit, stats, places, opts), {}
+  local errors, main, how = {}, choice(net, unit, stats, opts)
   how.method, how.refine, how.lambda, how.score, how.producer = "elimination", nil, nil, nil, nil
-  local _, all = stats[1]:curve(how)
+  local _, all = main:curve(how)
   for width = 1, unit.width do errors[width] = all[width + #(how.stay or {})] end
   return errors
 end
@@ -205,7 +219,7 @@ end
 function solve.keep(net, unit, stats, order, width, opts)
   if order and order.lasso then
     local channels, _, lambda = order.lasso:width(width)
-    local list = ranks_of(channels, places_of(net, unit, unit.consumers[1]))
+    local list = ranks_of(channels, views_of(net, unit, stats, opts).places)
     table.sort(list)
     return list, lambda
   end
@@ -214,22 +228,22 @@ function solve.keep(net, unit, stats, order, width, opts)
     table.sort(kept)
     return kept
   end
-  local places = places_of(net, unit, unit.consumers[1])
-  local how = choice(net, unit, stats, places, opts)
+  local main, how, places = choice(net, unit, stats, opts)
   if kept then                          -- swaps begin with these
     how.method = {table.unpack(how.stay or {})}
     for _, rank in ipairs(kept) do table.insert(how.method, places[rank]) end
   end
-  local channels, lambda = choose.channels(stats[1], width and width + #(how.stay or {}), how)
+  local channels, lambda = choose.channels(main, width and width + #(how.stay or {}), how)
   local list = ranks_of(channels, places)
   table.sort(list)
   return list, lambda
 end
 
---- How a layer is rebuilt: what stats:reconstruct takes. Without a free intercept the layer's own bias stays.
+--- How a layer (of reader.layer) is rebuilt: what stats:reconstruct takes. Without a free intercept the layer's own
+--- bias stays, as where it can have none.
 function solve.how(layer, held, opts)
   local filters, bias = layer.weight:shape()[1], nil
-  if opts.intercept == false then
+  if opts.intercept == false or layer.matrix then
     bias = layer.bias and layer.bias:reshape {filters} or core.zeros({filters}, "float32")
   end
   if opts.reconstruct == "scale" and units.too_wide(layer) then
@@ -247,28 +261,35 @@ end
 
 --- Gives a layer what stats:reconstruct found.
 function solve.set(net, name, opts, weight, bias)
-  net:set(name, weight, opts.intercept ~= false and bias or nil)
+  reader.set(net, name, weight, opts.intercept ~= false and bias or nil)
+end
+
+-- The channels of a unit's group that stay, by their ranks as they are now.
+local function group_keep(unit, kept, alive)
+  local ranks, list = {}, {}
+  for r = 1, alive and #alive or unit.group_width do ranks[r] = r end
+  for r, own in ipairs(reader.own(ranks, unit, alive)) do
+    if own == 0 or kept[own] then list[#list + 1] = r end
+  end
+  return list
 end
 
 --- Cuts a unit to these channels and rebuilds its consumers, in place.
 ---@param held lop.stats[]?   of held-out images: choose the ridge
 ---@return number error       relative, mean over consumers
 function solve.cut(net, unit, stats, held, keep, opts)
-  local kept, made, err = {[0] = true}, {}, 0
+  local kept, made, err, alive = {[0] = true}, {}, 0, opts.alive and opts.alive[unit.group]
   for _, r in ipairs(keep) do kept[r] = true end
   for k, c in ipairs(unit.consumers) do
-    local gone, inputs = {}, {}
-    for r, place in ipairs(places_of(net, unit, c)) do gone[place] = not kept[r] end
-    for i = 1, stats[k].channels do
-      if not gone[i] then inputs[#inputs + 1] = i end
-    end
-    local w, b, e = stats[k]:reconstruct(inputs, solve.how(net:layer(c.name), held and held[k], opts))
-    local filters, left = net:filters(c.name, unit.name), {}
-    for filter, r in ipairs(filters) do left[#left + 1] = kept[r] and filter or nil end
+    local inputs, left = {}, {}
+    for entry, own in ipairs((entries_of(net, unit, c, opts))) do inputs[#inputs + 1] = kept[own] and entry or nil end
+    local w, b, e = stats[k]:reconstruct(inputs, solve.how(reader.layer(net, c.name), held and held[k], opts))
+    local filters = reader.own(net:filters(c.name, unit.group), unit, alive)
+    for filter, own in ipairs(filters) do left[#left + 1] = kept[own] and filter or nil end
     if #left < #filters then w, b = w:index(1, left), b:index(1, left) end      -- it gates what it reads
     made[k], err = {w, b}, err + e / #unit.consumers
   end
-  if #keep < unit.width then net:cut(unit.name, keep) end
+  if #keep < unit.width then net:cut(unit.group, group_keep(unit, kept, alive)) end
   for k, c in ipairs(unit.consumers) do solve.set(net, c.name, opts, made[k][1], made[k][2]) end
   return err
 end
@@ -281,8 +302,8 @@ function solve.rebuild(base, net, unit, number, sides, opts)
   local held = solve.statistics(base, net, unit, number, sides[2], opts)
   local err = 0
   for k, c in ipairs(unit.consumers) do
-    local layer, all = net:layer(c.name), {}
-    for i = 1, stats[k].channels do all[i] = i end
+    local layer, all = reader.layer(net, c.name), {}
+    for i = 1, layer.weight:shape()[2] do all[i] = i end
     local w, b, e = stats[k]:reconstruct(all, solve.how(layer, held[k], opts))
     solve.set(net, c.name, opts, w, b)
     err = err + e / #unit.consumers

@@ -1,6 +1,18 @@
 -- bindings/lua/lop/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
+local reader = require "lop.reader"
+
 local units = {}
+
+units.MOST = 8192                       -- inputs of a filter that is solved by sums: beyond, they alone take gigabytes
+units.ROWS = 2048                       -- kept in their place, for the dual
+
+--- Whether a layer (of reader.layer) reads so much that rows are kept in place of sums: a Gemm behind a map.
+function units.too_wide(layer)
+  local inputs = 1
+  for d, n in ipairs(layer.weight:shape()) do inputs = d > 1 and inputs * n or 1 end
+  return inputs > units.MOST
+end
 
 -- The addition that a consumer's output goes into, and the value it is added to: a residual block's end.
 local function addition(net, output)
@@ -19,35 +31,13 @@ local function addition(net, output)
   return {name = add.outputs[1].name, other = other.name}
 end
 
---- How a layer reads, where its weights can be solved: {name, window, residual, gemm, channels}; nil where they cannot.
+--- How a layer reads, where its weights can be solved: {name, window, residual, gemm, channels}; else nil and why not.
 function units.consumer(net, name)
-  local layer = net:layer(name)
-  local window = net:window(name) or (layer.op == "Gemm" and {kernel = {1, 1}, group = 1})
-  if not window or window.group ~= 1 or not layer.weight then return nil end
-  return {name = name, window = window, residual = addition(net, layer.outputs[1].name), gemm = layer.op == "Gemm",
-          channels = layer.weight:shape()[2]}
-end
-
---- How many values of each channel a Gemm reads, one behind the other, as behind a Flatten; nil where it does not.
----@return integer?
-function units.flat_taps(net, consumer, group)
-  local places, total = net:channels(consumer, group.name)
-  local taps = total // group.width
-  if taps < 2 or total ~= taps * group.width or net:layer(consumer).weight:shape()[2] ~= total then return nil end
-  for i = 1, group.width do
-    if places[i] ~= (i - 1) * taps + 1 then return nil end
-  end
-  return taps
-end
-
--- Each channel of the group stands in the consumer's input, once.
-local function reads_all_once(net, consumer, group)
-  local places, total = net:channels(consumer, group.name)
-  if total ~= group.width then return false end
-  for i = 1, group.width do
-    if not places[i] then return false end
-  end
-  return true
+  local layer, reason = reader.layer(net, name)
+  if not layer then return nil, ("'%s' (%s): %s"):format(name, net:layer(name).op, reason) end
+  return {name = name, window = layer.window, wide = units.too_wide(layer) or nil,
+          residual = addition(net, layer.outputs[1].name),
+          gemm = layer.op ~= "Conv" or layer.window.row or nil, channels = layer.weight:shape()[2]}
 end
 
 -- Those that see one place of a picture, a gate's first layer say, go last: they have few rows to choose channels by.
@@ -61,46 +51,168 @@ local function wide_first(net, consumers)
   return table.move(thin, 1, #thin, #list + 1, list)
 end
 
-units.MOST = 8192                       -- inputs of a filter that is solved by sums: beyond, they alone take gigabytes
-units.ROWS = 2048                       -- kept in their place, for the dual
-
---- Whether a layer reads so much that rows are kept in place of sums: a Gemm behind the Flatten of a large map.
-function units.too_wide(layer)
-  local inputs = 1
-  for d, n in ipairs(layer.weight:shape()) do inputs = d > 1 and inputs * n or 1 end
-  return inputs > units.MOST
+-- Channels that the same layers read, and make, as often are a unit of their own: lists of ranks in the group, in the
+-- order of the first of each. A stream that later stages only pad, say, is read whole by the last stage alone.
+local function tiers_of(net, group)
+  local by, list, layers = {}, {}, 0
+  for r = 1, group.width do by[r] = {} end
+  local function count(ranks)
+    layers = layers + 1
+    for r = 1, group.width do by[r][layers] = 0 end
+    for _, r in ipairs(ranks) do
+      if r > 0 then by[r][layers] = by[r][layers] + 1 end
+    end
+  end
+  for _, name in ipairs(group.consumers) do count(net:ranks(name, group.name)) end
+  for _, name in ipairs(group.producers) do count(net:filters(name, group.name)) end
+  local tiers = {}
+  for r = 1, group.width do
+    local key = table.concat(by[r], " ")
+    if not tiers[key] then
+      tiers[key] = {}
+      list[#list + 1] = tiers[key]
+    end
+    table.insert(tiers[key], r)
+  end
+  return list
 end
 
--- A group whose consumers read it alone, or whose one consumer, a convolution, reads others beside it (a Concat).
-local function unit_of(net, group)
-  if group.width < 2 or #group.consumers == 0 then return nil end
-  local unit = {name = group.name, width = group.width, producer = group.producers[1], producers = group.producers,
-                consumers = {}, stream = group.kind == "stream" or nil}
-  for i, name in ipairs(group.consumers) do
-    local c = units.consumer(net, name)
-    local taps = c and c.gemm and units.flat_taps(net, name, group)
-    if taps then c.window, c.taps, c.channels = {kernel = {1, taps}, group = 1}, taps, group.width end
-    if not c or not (taps or reads_all_once(net, name, group)) then return nil end
-    if unit.stream and (taps or units.too_wide(net:layer(name))) then return nil end
-    unit.wide = unit.wide or units.too_wide(net:layer(name))
-    unit.partial = unit.partial or c.channels ~= group.width
-    if c.channels < group.width or (unit.partial and (c.gemm or #group.consumers > 1)) then return nil end
-    unit.consumers[i] = c
+local function makes_any(net, name, group, unit)
+  for _, own in ipairs(reader.own(net:filters(name, group), unit)) do
+    if own > 0 then return true end
   end
+  return false
+end
+
+-- The first layer whose output a cut changes: the producer, or a Pad before it that makes room for what is added.
+local function first_of(net, group, unit)
+  for _, layer in ipairs(net:layers()) do
+    if layer.name == unit.producer then break end
+    if layer.op == "Pad" and makes_any(net, layer.name, group, unit) then return layer.name end
+  end
+  return unit.producer
+end
+
+-- Each channel stands once and in its place, or the consumers have to be brought into one order.
+local function is_plain(entries, each, channels)
+  for i, e in ipairs(entries) do
+    if e ~= i then return false end
+  end
+  return each == 1 and #entries == channels
+end
+
+--- How many values of each channel a Gemm reads, one behind the other, as behind a Flatten; nil where it does not.
+---@param c table             of units.consumer
+---@param own integer[]       of reader.own
+---@return integer?
+function units.flat_taps(c, own, width)
+  local taps = #own // width
+  if not c.gemm or c.window.last or c.window.row or taps < 2 or taps * width ~= #own then return nil end
+  for i, channel in ipairs(own) do
+    if channel ~= (i - 1) // taps + 1 then return nil end
+  end
+  return taps
+end
+
+--- The window of such a Gemm.
+function units.flat_window(window, taps)
+  local copy = {}
+  for key, value in pairs(window) do copy[key] = value end
+  copy.kernel = {1, taps}
+  return copy
+end
+
+-- Such a Gemm as a consumer of `width` channels.
+local function flat(c, taps, width)
+  local copy = {}
+  for key, value in pairs(c) do copy[key] = value end
+  copy.window, copy.taps, copy.channels = units.flat_window(c.window, taps), taps, width
+  return copy
+end
+
+-- One unit of a group: the channels of these ranks. Nil where no layer reads them.
+local function unit_of(net, group, consumers, ranks)
+  local unit = {group = group.name, group_width = group.width, width = #ranks, producers = {}, consumers = {},
+                stream = group.kind == "stream" or nil}
+  if #ranks < group.width then
+    unit.ranks, unit.index = ranks, {}
+    for i, r in ipairs(ranks) do unit.index[r] = i end
+  end
+  local alike = true
+  for _, c in ipairs(consumers) do
+    local own = reader.own(net:ranks(c.name, group.name), unit)
+    local taps = units.flat_taps(c, own, unit.width)
+    if taps then c, own = flat(c, taps, unit.width), reader.blocks(own, taps) end
+    local entries, each = reader.entries(own, unit.width)
+    if entries then
+      table.insert(unit.consumers, c)
+      unit.wide = unit.wide or c.wide
+      alike = alike and is_plain(entries, each, c.channels)
+      unit.partial = unit.partial or #entries < c.channels or nil
+      unit.several = unit.several or each > 1 or nil
+    end
+  end
+  if #unit.consumers == 0 or unit.width < 2 then return nil end
+  unit.view = unit.several or (#unit.consumers > 1 and not alike) or nil
+  if unit.wide and (unit.view or unit.stream) then
+    return nil, ("a layer reads more than %d values, beside others that read the same channels"):format(units.MOST)
+  end
+  for _, name in ipairs(group.producers) do
+    if makes_any(net, name, group.name, unit) then table.insert(unit.producers, name) end
+  end
+  unit.producer = unit.producers[1]
+  unit.first = first_of(net, group.name, unit)
   unit.consumers = wide_first(net, unit.consumers)
   return unit
 end
 
---- Groups that the schedule can cut, in forward order. Batch normalisation must have been folded, as far as it can be.
----@return table[]   {name, width, producer, producers, consumers = {{name, window, residual, gemm, channels}}, partial,
----                  wide, stream}; partial, where a consumer reads other groups too; wide, where one keeps rows in
----                  place of sums; stream: a residual stream, which is cut where the recipe says so
-function units.find(net)
-  local list = {}
-  for _, g in ipairs(net:groups()) do
-    list[#list + 1] = g.prunable and unit_of(net, g) or nil
+-- The units of a group; none, and why, where a layer that reads it cannot be solved.
+local function units_of(net, group)
+  local consumers, list, named = {}, {}, {}
+  for i, name in ipairs(group.consumers) do
+    local c, reason = units.consumer(net, name)
+    if not c then return {}, reason end
+    consumers[i] = c
   end
-  return list
+  local tiers = tiers_of(net, group)
+  local why
+  for i, ranks in ipairs(tiers) do
+    local unit, reason = unit_of(net, group, consumers, ranks)
+    why = why or reason
+    if unit then
+      unit.name = #tiers == 1 and group.name or named[unit.producer] and unit.producer .. "#" .. i or unit.producer
+      named[unit.producer], list[#list + 1] = true, unit
+    end
+  end
+  return list, #list == 0 and (why or "its channels are all read differently") or nil
+end
+
+--- Units that the schedule can cut, in forward order: a group, or the part of one that the same layers read. Batch
+--- normalisation must have been folded, as far as it can be.
+---@return table[]   {name, group, width, ranks, index, producer, producers, first, partial, view, wide, stream,
+---                  consumers = {{name, window, residual, gemm, channels}}}; first: the layer before which the
+---                  schedule has to stand; ranks: the channels' places in the group, index: the way back, both nil where
+---                  the unit is all of it; partial: a consumer reads others beside them; view: the consumers'
+---                  statistics have to be brought into one order (solve.lua); wide: a consumer keeps rows in place of
+---                  sums; stream: a residual stream, which is cut where the recipe says so
+---@return table<string, string> reasons    why a group that could be cut has no unit, by name
+function units.find(net)
+  local list, reasons = {}, {}
+  for _, g in ipairs(net:groups()) do
+    if g.prunable then
+      local found, reason = units_of(net, g)
+      table.move(found, 1, #found, #list + 1, list)
+      reasons[g.name] = reason
+    end
+  end
+  local place = {}
+  for i, layer in ipairs(net:layers()) do place[layer.name] = i end
+  for i, unit in ipairs(list) do unit.at = i end
+  table.sort(list, function(a, b)
+    local x, y = place[a.first], place[b.first]
+    return x < y or (x == y and a.at < b.at)
+  end)
+  return list, reasons
 end
 
 -- ---- what widths cost ----
@@ -129,6 +241,14 @@ local measures = {macs = function(net) return net:macs() end, params = function(
 ---@return integer
 function units.measure(net, kind)
   return measures[kind](net)
+end
+
+--- The channels of a unit's group, by rank: true.
+---@return boolean[]
+function units.all(unit)
+  local list = {}
+  for r = 1, unit.group_width do list[r] = true end
+  return list
 end
 
 -- Pairs of units of which one layer reads the one and makes the other: its weights shrink by both. A layer that gates
@@ -162,14 +282,18 @@ end
 function units.cost(net, list, kind)
   local whole, slope, both = units.measure(net, kind), {}, {}
   local function less(...)
-    local copy <close>, keep = net:clone(), {}
+    local copy <close>, keep, gone = net:clone(), {}, {}
     for _, i in ipairs {...} do
-      local name = list[i].name
-      if not keep[name] then
-        keep[name] = {}
-        for channel = 1, list[i].width do keep[name][channel] = channel end
-      end
-      table.remove(keep[name])
+      local unit = list[i]
+      gone[unit] = (gone[unit] or 0) + 1
+      keep[unit.group] = keep[unit.group] or units.all(unit)
+      local last = unit.width - gone[unit] + 1
+      keep[unit.group][unit.ranks and unit.ranks[last] or last] = false
+    end
+    for name, list_of in pairs(keep) do
+      local left = {}
+      for r, stays in ipairs(list_of) do left[#left + 1] = stays and r or nil end
+      keep[name] = left
     end
     copy:cut(keep)
     return units.measure(copy, kind)
