@@ -12,6 +12,13 @@ local function conv(shape, how)
                     nodes = {{op = "Conv", name = "c", inputs = {"x", "w", "b"}, outputs = {"y"}, attributes = how}}}
 end
 
+-- Any factors of the right sizes: of one form, or of the other.
+local function factors_of(kind, weight)
+  if kind == "rank" then return core.factor_spatial(weight) end
+  local s = weight:shape()
+  return weight, lop.zeros {s[1], s[1], 1, 1}
+end
+
 local function apart(a, b)
   assert.same(b:shape(), a:shape())
   return (a - b):norm() / b:norm()
@@ -52,29 +59,31 @@ describe("lop.ranks", function()
   it("finds the convolutions that a rank saves in", function()
     local names = {}
     for i, unit in ipairs(list) do names[i] = unit.name end
-    assert.same({"a", "a:rank", "b", "b:rank", "c", "c:rank"}, names)
+    assert.same({"a", "a:rank", "a:channel", "b", "b:rank", "b:channel", "c", "c:rank", "c:channel"}, names)
     assert.same({9, 5}, {list[2].width, list[2].most})          -- 9 * 3 * 6 over 3 * (3 + 6) is 6, which saves nothing
+    assert.same({6, 4}, {list[3].width, list[3].most})          -- 9 * 3 * 6 over 9 * 3 + 6 is 4.9
+    assert.same({"a:channel", "a:rank"}, {list[2].rival, list[3].rival})
   end)
   it("counts what is left exactly, for every kind of cost", function()
     local wide = {}
     for i, unit in ipairs(list) do wide[i] = unit.width end
     for _, kind in ipairs {"macs", "params", "bytes", "activations"} do
       local cost = cost_of(net, list, kind)
-      for _, case in ipairs {{}, {[1] = 4}, {[2] = 2}, {[1] = 3, [2] = 1, [3] = 5, [4] = 6, [6] = 7}} do
+      for _, case in ipairs {{}, {[1] = 4}, {[2] = 2}, {[3] = 3}, {[1] = 3, [2] = 1, [4] = 5, [6] = 4, [8] = 7}} do
         local widths, copy = {}, net:clone()
         for i, w in ipairs(wide) do
           widths[i] = case[i] or w
-          if case[i] and list[i].kind ~= "rank" then
+          if case[i] and not list[i].kind then
             local keep = {}
             for k = 1, widths[i] do keep[k] = k end
             copy:cut(list[i].name, keep)
           end
         end
         for i in ipairs(list) do
-          if list[i].kind == "rank" and case[i] then
+          if list[i].kind and case[i] then
             local name, keep = list[i].producer, {}
             for k = 1, widths[i] do keep[k] = k end
-            local first, second = core.factor_spatial(copy:layer(name).weight)
+            local first, second = factors_of(list[i].kind, copy:layer(name).weight)
             copy:factor(name, first:index(1, keep), second:index(2, keep))
           end
         end
@@ -186,6 +195,18 @@ describe("lop.joint", function()
     end
     assert.is_nil(joint.widths(list, grids, losses, cost, 10))
   end)
+  it("leaves one of two rivals whole", function()
+    local list = {{name = "a:rank", kind = "rank", producer = "a", producers = {"a"}, width = 4, most = 2,
+                   rival = "a:channel"},
+                  {name = "a:channel", kind = "channel", producer = "a", producers = {"a"}, width = 4, most = 2,
+                   rival = "a:rank"}}
+    local grids, losses = {{1, 2, 4}, {1, 2, 4}}, {{[1] = 3, [2] = 2, [4] = 0}, {[1] = 2.5, [2] = 1, [4] = 0}}
+    local function cost(w) return 10 - 3 * (4 - w[1]) / 3 - 5 * (4 - w[2]) / 3 end          -- together cheapest
+    for budget, want in pairs {[10] = {4, 4}, [7] = {4, 2}, [5] = {4, 1}} do
+      assert.same(want, joint.widths(list, grids, losses, cost, budget))
+    end
+    assert.is_nil(joint.widths(list, grids, losses, cost, 4.9))
+  end)
 end)
 
 describe("lop prune with ranks", function()
@@ -198,12 +219,29 @@ describe("lop prune with ranks", function()
     assert.is_true(report.speedup >= 2.97)
     local factored = 0
     for _, l in ipairs(report.layers) do
-      if l.name:match(":rank$") and l.width_after < l.width_before then
+      local name = l.name:match "^(.*):rank$" or l.name:match "^(.*):channel$"
+      if name and l.width_after < l.width_before then
         factored = factored + 1
-        assert.equal(l.width_after, made:layer(l.name:gsub(":rank$", "/first")).weight:shape()[1])
+        assert.equal(l.width_after, made:layer(name .. "/first").weight:shape()[1])
       end
     end
     assert.is_true(factored > 3)
     assert.is_true(lop.evaluate(made, test).top1 > 97)
+  end)
+  it("factors in the form that a recipe names", function()
+    local net = lop.load "recipes/models/digits-vgg/model.onnx"
+    local opts = {calibrate = {data = "mnist:recipes/data/digits", images = 100, positions = 10}, preprocess = "unit",
+                  cuts = {"rank"}, reconstruct = {producer = 1},
+                  budget = {widths = {["/features/features.7/Conv:channel"] = 12,
+                                      ["/features/features.10/Conv:rank"] = 30}}}
+    local made = lop.prune(net, opts)
+    local function filters(name) return made:layer(name).weight:shape() end
+    assert.same({12, 24, 3, 3}, filters "/features/features.7/Conv/first")
+    assert.same({32, 12, 1, 1}, filters "/features/features.7/Conv")
+    assert.same({30, 32, 3, 1}, filters "/features/features.10/Conv/first")
+    local test = lop.data("mnist:recipes/data/digits", {preprocess = "unit", split = "test"}):take(500, 1)
+    assert.is_true(lop.evaluate(made, test).top1 > 98)
+    opts.budget.widths["/features/features.7/Conv:rank"] = 12
+    assert.matches("one layer", tostring(select(2, pcall(lop.prune, net, opts))))
   end)
 end)

@@ -69,11 +69,14 @@ local function cutter_of(base, unit, stats, opts)
   end
 end
 
--- Loss of a unit, cut alone and rebuilt, at the widths of the grid. front and behind stand before it.
-local function curve_of(base, unit, number, front, behind, want, opts)
-  local output, curve = base:outputs()[1].name, {}
+-- Loss of a unit, cut alone and rebuilt, at the widths of the grid; of one that its rival outdoes the whole alone.
+-- front and behind stand before its producer.
+local function curve_of(base, list, number, front, behind, want, opts)
+  local unit, output, curve = list[number], base:outputs()[1].name, {}
   opts = solve.options(unit, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
+  local worth = unit.kind and kinds[unit.kind].worth
+  if worth and not worth(base, unit, list, stats[1], opts) then return {{width = unit.width, loss = 0}} end
   local cut = cutter_of(base, unit, stats, opts)
   for _, width in ipairs(grid(unit.most or unit.width)) do
     local loss = 0
@@ -98,7 +101,7 @@ function allocate.measure(base, list, set, held, opts)
       local at = frontier.position(base, unit.first) - 1
       front:advance(base, at)
       behind:advance(base, at)
-      curves[number] = curve_of(base, unit, number, front, behind, want, opts)
+      curves[number] = curve_of(base, list, number, front, behind, want, opts)
     end
     if opts.progress then opts.progress("measure", number, #list) end
   end
@@ -230,11 +233,13 @@ end
 
 -- One channel at a time: off while over the budget, on while there is room, the best loss per MAC first.
 local function nudge(list, losses, least, cost, budget, widths)
+  local _, excluded = joint.rivals(list)
   local function step(sign)
     local pick, best
     local now = cost(widths)
     for i = 1, #list do
-      local was, w = widths[i], not list[i].fixed and units.next(list[i], widths[i] + sign, sign)
+      local free = not list[i].fixed and not excluded(widths, i)
+      local was, w = widths[i], free and units.next(list[i], widths[i] + sign, sign)
       if w and w >= least[i] then
         widths[i] = w
         local then_cost = cost(widths)

@@ -19,22 +19,22 @@ function cost.shape_of(net, name)
   end
 end
 
---- MACs of a convolution: `full` for each channel and filter; of its two factors `first` for each channel and r, and
---- `second` for each r and filter. Of activations: `between` for each r, `read` for each channel that is sampled.
+--- MACs of a convolution: `full` for each channel and filter. Of its two factors, for each kind of unit that makes
+--- them, `first` for each channel and r, and `second` for each r and filter. Of activations: `between` for each r,
+--- `read` for each channel that is sampled.
 ---@param kind string         of units.measure
 ---@param input integer[]     the shape of its input
 function cost.figures(layer, window, kind, input)
   local k, oh, ow, iw = window.kernel, layer.shape[3], layer.shape[4], input[4]
-  local one = k[1] * k[2] == 1
+  local wide = k[1] * k[2] == 1 and ow or iw            -- of what lies between kh x 1 and 1 x kw
   if kind == "activations" then
-    return {full = 0, first = 0, second = 0, between = 4 * oh * (one and ow or iw), read = 4 * input[3] * iw}
+    return {full = 0, read = 4 * input[3] * iw, rank = {first = 0, second = 0, between = 4 * oh * wide},
+            channel = {first = 0, second = 0, between = 4 * oh * ow}}
   end
-  if kind == "macs" then
-    return {full = k[1] * k[2] * oh * ow, first = k[1] * oh * (one and ow or iw), second = k[2] * oh * ow, between = 0,
-            read = 0}
-  end
-  local bytes = kind == "bytes" and 4 or 1
-  return {full = bytes * k[1] * k[2], first = bytes * k[1], second = bytes * k[2], between = 0, read = 0}
+  local each = kind == "bytes" and 4 or 1
+  local a, b = kind == "macs" and oh * wide or each, kind == "macs" and oh * ow or each
+  return {full = k[1] * k[2] * b, read = 0, rank = {first = k[1] * a, second = k[2] * b, between = 0},
+          channel = {first = k[1] * k[2] * b, second = b, between = 0}}
 end
 
 -- How many of a layer's channels, or filters, each channel of a unit is.
@@ -71,15 +71,19 @@ local function term(net, list, name, by_kind, kind)
   local layer, window = net:layer(name), net:window(name)
   local f = cost.figures(layer, window, kind, cost.shape_of(net, layer.inputs[1].name))
   local s, reads, makes = layer.weight:shape(), around(net, list, name)
-  local rank, input = by_kind.rank, by_kind.input
+  local input = by_kind.input
+  local function cut_of(widths, word)
+    local i = by_kind[word]
+    return i and widths[i] < list[i].width and widths[i] or nil
+  end
   return function(widths)
     local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)
     local read, extra = c, 0
     if input and widths[input] < list[input].width then read, extra = widths[input], f.read * widths[input] end
     local now = f.full * read * n
-    if rank and widths[rank] < list[rank].width then
-      now = widths[rank] * (f.first * read + f.second * n + f.between)
-    end
+    local rank = cut_of(widths, "rank")
+    local r, form = rank or cut_of(widths, "channel"), rank and f.rank or f.channel
+    if r then now = r * (form.first * read + form.second * n + form.between) end
     return now - f.full * c * n + extra
   end
 end

@@ -82,11 +82,13 @@ function job.run(recipe, out, opened, limits, journal)
   return net, result
 end
 
---- Prints a result as a table.
+--- Prints a result as a table; layers of which only a rank or a sampler was looked at, and that stay, are not in it.
 function job.show(result, out)
   local rows = {{"group", "before", "after", "error"}}
   for _, l in ipairs(result.layers) do
-    rows[#rows + 1] = {l.name, l.width_before, l.width_after, ("%.4f"):format(l.error)}
+    if not l.kind or l.width_after < l.width_before then
+      rows[#rows + 1] = {l.name, l.width_before, l.width_after, ("%.4f"):format(l.error)}
+    end
   end
   out:columns_of(rows)
   for _, l in ipairs(result.layers) do

@@ -41,9 +41,24 @@ local function neighbourhoods(list)
   return lists
 end
 
--- The best of all choices of some units, the others as they are: changes widths.
+--- Of each unit the place of the one that excludes it, as a layer is factored in one form; and a function that tells
+--- whether that one is cut.
+---@return table<integer, integer> places
+---@return fun(widths: integer[], i: integer): boolean
+function joint.rivals(list)
+  local place, rival = {}, {}
+  for i, unit in ipairs(list) do place[unit.name] = i end
+  for i, unit in ipairs(list) do rival[i] = unit.rival and place[unit.rival] end
+  return rival, function(widths, i)
+    local r = rival[i]
+    return r ~= nil and widths[r] < list[r].width
+  end
+end
+
+-- The best of all choices of some units, the others as they are: changes widths. Of rivals one is left whole.
 local function search(own, options, losses, cost, price, widths)
   local best, chosen = math.huge, {}
+  local rival, cut = options.rival, options.cut
   local function walk(k, loss)
     if loss >= best then return end     -- a cost is not negative: only dearer from here
     if k > #own then
@@ -55,7 +70,9 @@ local function search(own, options, losses, cost, price, widths)
       return
     end
     local i = own[k]
-    for _, w in ipairs(options[i]) do
+    local only = rival[i] and rival[i] < i and cut(widths, i) and #options[i] or 1
+    for o = only, #options[i] do
+      local w = options[i][o]
       widths[i] = w
       walk(k + 1, loss + losses[i][w])
     end
@@ -82,22 +99,29 @@ local function solve_at(price, lists, options, losses, cost, start)
   return widths
 end
 
+local function choices(own, options)
+  local count = 1
+  for _, i in ipairs(own) do
+    local r = options.rival[i]
+    if not r then count = count * #options[i] end
+    if r and r < i then count = count * (#options[i] + #options[r] - 1) end
+  end
+  return count
+end
+
 -- What of its options a unit offers: those of the measured grid, thinned where a neighbourhood has too many choices.
 local function options_of(list, grids, lists)
   local options = {}
+  options.rival, options.cut = joint.rivals(list)
   for i, unit in ipairs(list) do options[i] = unit.fixed and {unit.fixed} or grids[i] end
   for _, own in ipairs(lists) do
-    local count = 1
-    for _, i in ipairs(own) do count = count * #options[i] end
-    while count > MOST do
-      count = 1
+    while choices(own, options) > MOST do
       for _, i in ipairs(own) do
         local thin = {}
         for k, w in ipairs(options[i]) do
           if k % 2 == 1 or k == #options[i] then thin[#thin + 1] = w end
         end
         options[i] = thin
-        count = count * #thin
       end
     end
   end

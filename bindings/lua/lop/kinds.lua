@@ -5,7 +5,7 @@
 local ranks = require "lop.ranks"
 local samplers = require "lop.samplers"
 
-local kinds = {rank = ranks, input = samplers}
+local kinds = {rank = ranks, channel = ranks, input = samplers}
 
 --- Units of widths and of layers in forward order. Of one layer, filters are cut before channels are chosen, and both
 --- before it is factored.

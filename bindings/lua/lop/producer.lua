@@ -37,7 +37,7 @@ end
 
 -- Where a consumer's input comes in: itself, or the first of its factors; and its filters.
 local function entry_of(net, consumer)
-  local layer, first = net:layer(consumer.name), ranks.first(net, consumer.name)
+  local layer, first = net:layer(consumer.name), ranks.first(net, consumer.name, consumer.window)
   if not first then return layer.name, layer.inputs[1].name, layer.weight end
   return first.name, first.inputs[1].name, ranks.product(first.weight, layer.weight)
 end
@@ -45,7 +45,7 @@ end
 -- What is solved anew for a unit: its consumer, or the second factor, which reads the first.
 local function solved_of(net, unit)
   local consumer = unit.consumers[1]
-  if not ranks.first(net, consumer.name) then return unit end
+  if not ranks.first(net, consumer.name, consumer.window) then return unit end
   return ranks.pair(net, {name = unit.name, producer = consumer.name, consumers = {consumer}})
 end
 

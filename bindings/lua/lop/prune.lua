@@ -148,7 +148,7 @@ end
 local function do_layer(base, net, unit, i, report, sides, own)
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
   report.error = kinds[unit.kind].cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
-  if own.producer > 0 and unit.kind == "rank" then
+  if own.producer > 0 and unit.kind ~= "input" then
     refit_producer(base, net, ranks.pair(net, unit), RANK + i, sides, own, report)
   end
   local around = own.around(unit)
@@ -216,7 +216,8 @@ local function run(base, list, widths, set, held, opts)
     local unit, began = list[i], core.system.seconds()
     local own = solve.options(unit, opts)
     local entry = done <= finished and journal:entry(done) or {}
-    local report = entry.report or {name = unit.name, width_before = unit.before, width_after = widths[i], error = 0}
+    local report = entry.report or {name = unit.name, kind = unit.kind, width_before = unit.before,
+                                    width_after = widths[i], error = 0}
     if widths[i] < unit.width or (first < i and opts.refit) then
       local own_turn = unit.first == unit.producer and (not unit.kind or widths[i] < unit.width)
       catch_up(base, net, opts.around(unit).stand, own_turn and unit.producer, due, i, sides, done > finished, opts)

@@ -191,7 +191,7 @@ end
 --- normalisation must have been folded, as far as it can be.
 ---@return table[]   {name, group, width, ranks, index, producer, producers, first, partial, view, wide, stream,
 ---                  consumers = {{name, window, residual, gemm, channels}}}; first: the layer before which the
----                  schedule has to stand; ranks: the channels' places in the group, index: the way back, both nil where
+---                  schedule has to stand; ranks: the channels' places in the group, index: the way back, nil where
 ---                  the unit is all of it; partial: a consumer reads others beside them; view: the consumers'
 ---                  statistics have to be brought into one order (solve.lua); wide: a consumer keeps rows in place of
 ---                  sums; stream: a residual stream, which is cut where the recipe says so

@@ -98,6 +98,9 @@ local function fix_widths(list, widths)
     if widths[name] > whole then
       core.fail("usage", ("budget.widths: '%s' is %d channels wide, %d asked for"):format(name, whole, widths[name]))
     end
+    if unit.rival and widths[unit.rival] then
+      core.fail("usage", ("budget.widths: '%s' and '%s' are one layer"):format(unit.rival, name))
+    end
     given[unit], unit.fixed = name, math.min(widths[name], unit.width)
   end
   for _, unit in ipairs(list) do
