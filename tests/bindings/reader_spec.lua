@@ -32,6 +32,11 @@ local function builder()
     biases(name .. ".b", n, doubled)
     return b.node("Gemm", name, {from, name .. ".w", name .. ".b"}, {transB = plain and 0 or 1})
   end
+  function b.up(name, from, c, n, kernel, attributes)
+    weights(name .. ".w", {c, n, table.unpack(kernel)}, c)
+    biases(name .. ".b", n)
+    return b.node("ConvTranspose", name, {from, name .. ".w", name .. ".b"}, attributes)
+  end
   function b.matmul(name, from, c, n, doubled)
     weights(name .. ".w", {c, n}, c, doubled, 2)
     return b.node("MatMul", name, {from, name .. ".w"})
@@ -123,12 +128,21 @@ local function row()
   return b.head(x, 6)
 end
 
+-- A map that is made larger again.
+local function upward(kernel, attributes)
+  local b = builder()
+  local x = b.relu("a", b.conv("a", "x", 3, 8, {3, 3}, 1, {pads = {1, 1, 1, 1}, strides = {2, 2}}))
+  x = b.relu("up", b.up("up", x, 8, 6, kernel or {2, 1}, attributes or {strides = {2, 1}}))
+  return b.head(b.relu("out", b.conv("out", x, 6, 8, {3, 3}, nil, SAME)), 8)
+end
+
 local cases = {
   {"several layers read a Concat", dense, {one = 4}}, {"a Gemm reads a flattened map", flat, {a = 3}},
   {"whole groups of a grouped convolution", grouped, {wide = 3}},
   {"a stream is padded", padded, {stem = 4, z2 = 4}, {stream = "coupled"}},
   {"matrices read the last dimension", tokens, {up = 6}}, {"a Gemm's matrix is (c, n)", turned, {one = 4}},
   {"a convolution runs along one dimension", row, {a = 4}},
+  {"a transposed convolution reads them", upward, {a = 4}},
 }
 
 describe("channels are cut where", function()
@@ -179,6 +193,18 @@ describe("channels are cut where", function()
     local kept = {}
     for _, c in ipairs(report.layers[2].channels) do kept[c // 2] = true end
     for pair = 0, 3 do assert.is_true(kept[pair]) end   -- one of each two that say the same
+  end)
+end)
+
+describe("what cannot be solved", function()
+  it("is told of each group that stays whole", function()
+    for _, how in ipairs {{{3, 3}, {strides = {2, 2}}}, {{2, 2}, {strides = {2, 2}, pads = {0, 0, 1, 0}}},
+                          {{2, 2}, {strides = {2, 2}, output_padding = {1, 1}}}} do
+      local list, reasons = units.find(upward(how[1], how[2]))
+      assert.equal("'up' (ConvTranspose): a transposed convolution is solved where its stride is its kernel, "
+                   .. "without pads", reasons.a)
+      for _, unit in ipairs(list) do assert.not_equal("a", unit.name) end
+    end
   end)
 end)
 

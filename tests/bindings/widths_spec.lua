@@ -72,6 +72,24 @@ describe("a budget", function()
     end
     assert.matches("cannot be met", fails(plain, small, {budget = {macs = 0.3}, layers = {["*"] = {min = 6}}}))
   end)
+  it("that cannot be met is refused with the way out", function()
+    local net = lop.load "recipes/models/digits-resnet/model.onnx"
+    local function message(more)
+      local recipe = {preprocess = "unit", calibrate = {data = "mnist:recipes/data/digits", images = 40}}
+      for key, value in pairs(more) do recipe[key] = value end
+      local ok, e = pcall(lop.plan, net, recipe)
+      assert.is_false(ok)
+      return tostring(e)
+    end
+    for _, allocate in ipairs {"uniform", "error"} do
+      assert.matches('residual.stream = "coupled" cuts the residual streams too %(3%)$',
+                     message {budget = {macs = 0.04}, allocate = allocate})
+    end
+    assert.matches("are left at the least widths$", message {budget = {macs = 1e-4}, allocate = "uniform",
+                                                             residual = {stream = "coupled"}})
+    assert.matches("widths; 8 groups are skipped or fixed$", message {
+      budget = {macs = 1e-4}, allocate = "uniform", layers = {["*"] = {keep = 0.5}}, residual = {stream = "coupled"}})
+  end)
   it("of a share of the channels, or of widths, is met by each group", function()
     assert.same({a = 3, b = 4, c = 5, fc = 5}, (plan(plain, small, {budget = {keep = 0.5}})))
     assert.same({a = 6, b = 3, c = 10, fc = 5}, (plan(plain, small, {budget = {widths = {b = 3}}})))

@@ -1,7 +1,8 @@
 -- tests/zoo/prune.lua FOLDER ORT SHARED NET SPEEDUP ... - prunes nets and holds the results against ONNX Runtime.
--- NET is an architecture of lop.zoo or a folder of SHARED/models. A line for each net and speedup: what was asked for
--- and achieved, the largest difference between the two runtimes over max(1, max |y|), seconds; then `zoo: N passed, N
--- failed, N skipped`. A budget missed by more than 2 % passes only with a reason, which is printed.
+-- NET is an architecture of lop.zoo, NAME or NAME@SIZE for pictures of another size, or models/NAME, a folder of
+-- SHARED. A line for each net and speedup: what was asked for and achieved, the largest difference between the two
+-- runtimes over max(1, max |y|), seconds; then `zoo: N passed, N failed, N skipped`. A budget missed by more than 2 %
+-- passes only with a reason, which is printed.
 local folder, ort, shared = arg[1], arg[2], arg[3]
 local figures = dofile((arg[0]:match("^(.*/)") or "") .. "nets.lua")
 local core = require "lop.core"
@@ -61,44 +62,54 @@ local function check_difference(name, path, net)
   return ("%.1e"):format(worst)
 end
 
-local function line(...) print(("%-18s %6s %9s %9s %8s  %s"):format(...)) io.stdout:flush() end
+local function line(...) print(("%-24s %6s %9s %9s %8s  %s"):format(...)) io.stdout:flush() end
 
--- The net, whole: its published cost, and the same outputs as ONNX Runtime's.
-local function whole(name)
-  local given, path = shared .. "/models/" .. name .. "/model.onnx", ("%s/%s.onnx"):format(folder, name)
-  local began = core.system.seconds()
-  if figures[name] or name == "xception50" then
-    lop.zoo(name, {seed = 3}):save(path)
-  elseif exists(given) then
-    path = given
-  else
-    skipped = skipped + 1
-    print(("skipped: %s: %s is not here"):format(name, given))
-    return nil
-  end
-  local net = lop.load(path)
-  local macs, params = net:macs(), net:params()
-  local want = figures[name]
+-- What the zoo's nets cost at their own size is published.
+local function check_cost(name, net)
+  local macs, params, want = net:macs(), net:params(), figures[name]
   if want and (macs ~= want[1] or params ~= want[2]) then
     fail(name, "%d MACs, %d params; %d, %d are published", macs, params, want[1], want[2])
-    return nil
+    return false
   end
   -- What its paper says of it, 4450 M, leaves some freedom.
   if name == "xception50" and math.abs(macs / 4450e6 - 1) > 0.02 then
     fail(name, "%d MACs, 4450 M are published", macs)
+    return false
+  end
+  return true
+end
+
+-- The file of a net: of the zoo, written here, or shared; nil where it is not to be had.
+local function file_of(name)
+  local model = name:match("^models/(.*)")
+  local path = model and ("%s/%s/model.onnx"):format(shared .. "/models", model)
+    or ("%s/%s.onnx"):format(folder, (name:gsub("@", "-")))
+  if not model then
+    local of, size = name:match("^(.*)@(%d+)$")
+    lop.zoo(of or name, {seed = 3, size = math.tointeger(tonumber(size))}):save(path)
+  elseif not exists(path) then
+    skipped = skipped + 1
+    print(("skipped: %s: %s is not here"):format(name, path))
     return nil
   end
-  local difference = check_difference(name, path, net)
+  return path
+end
+
+-- The net, whole: its published cost, and the same outputs as ONNX Runtime's.
+local function whole(name)
+  local began, path = core.system.seconds(), file_of(name)
+  local net = path and lop.load(path)
+  local difference = net and check_cost(name, net) and check_difference(name, path, net)
   if not difference then return nil end
   passed = passed + 1
   line(name, "-", "-", difference, ("%.1f"):format(core.system.seconds() - began),
-       ("%d MACs, %d params"):format(macs, params))
+       ("%d MACs, %d params"):format(net:macs(), net:params()))
   return path
 end
 
 local function pruned(name, from, speedup)
   local began = core.system.seconds()
-  local net, path = lop.load(from), ("%s/%s-pruned.onnx"):format(folder, name)
+  local net, path = lop.load(from), ("%s/pruned.onnx"):format(folder)
   local data, preprocess = calibration(net)
   local ok, small, report = pcall(lop.prune, net, {
     preprocess = preprocess, calibrate = {data = data, images = 16, positions = 10}, budget = {speedup = speedup},

@@ -20,8 +20,8 @@ recipes=
 if [ $# -eq 0 ]; then
     if [ -n "${LOP_LONG:-}" ]; then
         for net in resnet56 squeezenet shufflenet_v2 mobilenet_v2 mobilenet_v1 resnet18 googlenet resnet50 xception50 \
-            inception_v3 densenet121 unet vgg16 digits-vgg digits-resnet cifar-resnet20-bn cifar-resnet56 \
-            cifar-resnet56-bn ultraface; do set -- "$@" $net 1.5 2; done
+            inception_v3 densenet121 unet vgg16 models/digits-vgg models/digits-resnet models/cifar-resnet20-bn \
+            models/cifar-resnet56 models/cifar-resnet56-bn models/squeezenet models/ultraface; do set -- "$@" $net 1.5 2; done
         recipes='resnet50 xception inception googlenet squeezenet mobilenet_v2 densenet ultraface'
     else
         set -- resnet56 2 shufflenet_v2 2

@@ -22,7 +22,26 @@ local function along_one(net, layer)
           dilation = {1, list("dilations", {1})[1]}, group = list("group", 1), row = true}
 end
 
-local SOLVED = {Conv = true, Gemm = true, MatMul = true}
+-- A transposed convolution whose windows lie side by side: of every pixel it makes kh x kw, each by filters of its own.
+local function side_by_side(net, layer)
+  local function every(key, wanted)
+    for d, n in ipairs(net:attribute(layer.name, key) or {}) do
+      if n ~= (type(wanted) == "table" and wanted[d] or wanted) then return false end
+    end
+    return true
+  end
+  local s = layer.weight:shape()
+  local kernel = {s[3], s[4]}
+  local fits = net:attribute(layer.name, "output_shape") == nil and every("pads", 0) and every("output_padding", 0)
+    and every("dilations", 1) and (net:attribute(layer.name, "auto_pad") or "NOTSET") == "NOTSET"
+  local stride = net:attribute(layer.name, "strides") or {1, 1}
+  if not fits or stride[1] ~= kernel[1] or stride[2] ~= kernel[2] then
+    return nil, "a transposed convolution is solved where its stride is its kernel, without pads"
+  end
+  return copy_of(POINT, {spread = kernel, group = net:attribute(layer.name, "group") or 1})
+end
+
+local SOLVED = {Conv = true, ConvTranspose = true, Gemm = true, MatMul = true}
 
 local function window_of(net, layer)
   if not SOLVED[layer.op] then return nil, "a convolution, a Gemm or a MatMul expected" end
@@ -31,13 +50,40 @@ local function window_of(net, layer)
   if layer.op == "Gemm" then return copy_of(POINT, {turned = net:attribute(layer.name, "transB") ~= 1}) end
   if layer.op == "MatMul" and dims == 2 then return copy_of(POINT, {turned = true, last = true}) end
   if layer.op == "Conv" and dims == 4 then return net:window(layer.name) end
+  if layer.op == "ConvTranspose" and dims == 4 then return side_by_side(net, layer) end
   if layer.op == "Conv" and dims == 3 then return along_one(net, layer) end
-  return nil, layer.op == "Conv" and "convolutions along three dimensions are not solved" or "a matrix expected"
+  return nil, layer.op == "MatMul" and "a matrix expected" or "a convolution along one or two dimensions expected"
 end
 
--- A matrix (c, n) as filters (n, c).
+-- A matrix (c, n) as filters (n, c); of a transposed convolution (c, n, kh, kw) as (n kh kw, c).
 local function turn(weight, window)
-  return window.turned and weight:transpose(1, 2):clone() or weight
+  local s = weight:shape()
+  if window.spread then weight = weight:reshape {s[1], weight:size() // s[1]} end
+  return (window.turned or window.spread) and weight:transpose(1, 2):clone() or weight
+end
+
+-- The way back.
+local function turn_back(weight, window)
+  local t, k = turn(weight, {turned = window.turned or window.spread}), window.spread
+  if not k then return t end
+  local s = t:shape()
+  return t:reshape {s[1], s[2] // (k[1] * k[2]), k[1], k[2]}
+end
+
+--- Filters of the solver's form, by those of the layer: each is so many.
+function reader.times(window)
+  return window.spread and window.spread[1] * window.spread[2] or 1
+end
+
+-- A bias for each filter of the solver's form, and back: the mean of those that are one.
+local function spread_bias(bias, times)
+  local list = {}
+  for i = 1, bias:size() * times do list[i] = (i - 1) // times + 1 end
+  return bias:reshape({bias:size()}):index(1, list)
+end
+
+local function mean_bias(bias, times)
+  return bias:reshape({bias:size() // times, times}):mean(2)
 end
 
 --- A layer as net:layer gives it, with `window`, `weight` as the solver takes it, and `matrix` where no bias can be
@@ -51,6 +97,7 @@ function reader.layer(net, name)
   if window.group ~= 1 then return nil, "it is a grouped convolution" end
   layer.window, layer.weight, layer.matrix = window, turn(layer.weight, window), layer.op == "MatMul"
   if layer.matrix then layer.bias = nil end
+  if layer.bias and window.spread then layer.bias = spread_bias(layer.bias, reader.times(window)) end
   return layer
 end
 
@@ -58,10 +105,20 @@ end
 function reader.set(net, name, weight, bias)
   local layer = net:layer(name)
   local window = window_of(net, layer)
-  net:set(name, turn(weight, window), layer.op ~= "MatMul" and bias or nil)
+  if bias and window.spread then bias = mean_bias(bias, reader.times(window)) end
+  net:set(name, turn_back(weight, window), layer.op ~= "MatMul" and bias or nil)
 end
 
---- A value that the layer reads or makes, as planes (images, channels, h, w); a matrix as planes of `taps` pixels.
+--- What the layer makes, as planes (images, filters of the solver's form, h, w).
+function reader.target(t, window)
+  local k, s = window.spread, t:shape()
+  if not k then return reader.planes(t, window, 1) end
+  local apart = t:reshape {s[1], s[2], s[3] // k[1], k[1], s[4] // k[2], k[2]}         -- (N, n, h, kh, w, kw)
+  local turned = apart:transpose(3, 4):transpose(5, 6):transpose(4, 5):clone()          -- (N, n, kh, kw, h, w)
+  return turned:reshape {s[1], s[2] * k[1] * k[2], s[3] // k[1], s[4] // k[2]}
+end
+
+--- What the layer reads, as planes (images, channels, h, w); a matrix as planes of `taps` pixels.
 function reader.planes(t, window, taps)
   local s = t:shape()
   if window.last then

@@ -32,7 +32,7 @@ function solve.gather(layer, window, number, front, input, target, opts)
   for i = 1, #front.chunks do
     how.first = (i - 1) * front.chunk
     local x, y = input(i), target(i)
-    local px, py = reader.planes(x, window, taps), reader.planes(y, window, 1)
+    local px, py = reader.planes(x, window, taps), reader.target(y, window)
     stats:add(px, py, how)
     for _, t in ipairs {x, y, px, py} do t:close() end
   end
@@ -285,8 +285,11 @@ function solve.cut(net, unit, stats, held, keep, opts)
     for entry, own in ipairs((entries_of(net, unit, c, opts))) do inputs[#inputs + 1] = kept[own] and entry or nil end
     local w, b, e = stats[k]:reconstruct(inputs, solve.how(reader.layer(net, c.name), held and held[k], opts))
     local filters = reader.own(net:filters(c.name, unit.group), unit, alive)
-    for filter, own in ipairs(filters) do left[#left + 1] = kept[own] and filter or nil end
-    if #left < #filters then w, b = w:index(1, left), b:index(1, left) end      -- it gates what it reads
+    local times = reader.times(c.window)
+    for filter, own in ipairs(filters) do
+      for t = kept[own] and 1 or times + 1, times do left[#left + 1] = (filter - 1) * times + t end
+    end
+    if #left < #filters * times then w, b = w:index(1, left), b:index(1, left) end     -- it gates what it reads
     made[k], err = {w, b}, err + e / #unit.consumers
   end
   if #keep < unit.width then net:cut(unit.group, group_keep(unit, kept, alive)) end

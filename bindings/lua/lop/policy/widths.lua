@@ -31,9 +31,26 @@ local function goal_of(original, budget)
   return {kind = kind, share = share, before = before, target = before * share}
 end
 
-local function refuse(goal, left, why)
-  core.fail("arg", ("the budget of %d %s (%.1f %%) cannot be met: %d are left %s"):format(goal.target // 1,
-            words[goal.kind], 100 * goal.share, left // 1, why))
+-- What would bring the cost down further: streams that are kept whole, and the rules that keep other groups so.
+local function way_out(base, list)
+  local cut, streams, others = {}, 0, 0
+  for _, unit in ipairs(list) do cut[unit.name] = unit.fixed and "fixed" or "cut" end
+  for _, unit in ipairs((units.find(base))) do
+    local how = cut[unit.name]
+    if not how and unit.stream then streams = streams + 1 elseif how ~= "cut" then others = others + 1 end
+  end
+  local ways = {}
+  if streams > 0 then
+    ways[1] = ("residual.stream = \"coupled\" cuts the residual stream%s too (%d)"):format(streams > 1 and "s" or "",
+                                                                                         streams)
+  end
+  if others > 0 then ways[#ways + 1] = ("%d groups are skipped or fixed"):format(others) end
+  return #ways > 0 and "; " .. table.concat(ways, "; ") or ""
+end
+
+local function refuse(base, list, goal, left, why)
+  core.fail("arg", ("the budget of %d %s (%.1f %%) cannot be met: %d are left %s%s"):format(goal.target // 1,
+            words[goal.kind], 100 * goal.share, left // 1, why, way_out(base, list)))
 end
 
 -- ---- one share for all, or shares in given proportions ----
@@ -57,12 +74,12 @@ local function use_rest(list, cost, target, found, exact)
   return found
 end
 
-local function by_shares(list, cost, goal, weights)
+local function by_shares(base, list, cost, goal, weights)
   local least = math.huge
   for i in ipairs(list) do least = math.min(least, weights and weights[i] or 1) end
   if least == math.huge then least = 1 end
   local function at(k) return units.shares(list, k / STEPS / least, weights) end
-  if cost(at(0)) > goal.target then refuse(goal, cost(at(0)), "at the least widths") end
+  if cost(at(0)) > goal.target then refuse(base, list, goal, cost(at(0)), "at the least widths") end
   local low, high = 0, STEPS
   while low < high do
     local mid = (low + high + 1) // 2
@@ -101,35 +118,35 @@ local function read_widths(list, given)
   return found
 end
 
-local function by_function(list, cost, goal, f)
+local function by_function(base, list, cost, goal, f)
   local about = {kind = goal.kind, share = goal.share, before = goal.before, target = goal.target,
                  cost = function(given) return cost(read_widths(list, given)) end}
   local found = read_widths(list, order.call("allocate", f, order.groups(list), about))
   if cost(found) > goal.target * (1 + NEAR) then
-    refuse(goal, cost(found), "by the widths that allocate gave")
+    refuse(base, list, goal, cost(found), "by the widths that allocate gave")
   end
   return found
 end
 
 -- ---- all ways ----
 
-local function by_losses(list, curves, cost, goal)
+local function by_losses(base, list, curves, cost, goal)
   local found, losses = allocate.widths(list, curves, cost, goal.target)
-  if not found then refuse(goal, losses, LEAST) end
+  if not found then refuse(base, list, goal, losses, LEAST) end
   return found, losses, curves
 end
 
 local function find(base, list, set, held, goal, cost, opts)
   local how = opts.allocate
-  if type(how) == "function" then return by_function(list, cost, goal, how), {} end
+  if type(how) == "function" then return by_function(base, list, cost, goal, how), {} end
   local whole = units.shares(list, 1)
   if cost(whole) <= goal.target then return whole, {} end       -- nothing to measure
-  if how == "uniform" then return by_shares(list, cost, goal), {} end
-  if how == "paper" then return by_shares(list, cost, goal, paper.shares(base, list)), {} end
+  if how == "uniform" then return by_shares(base, list, cost, goal), {} end
+  if how == "paper" then return by_shares(base, list, cost, goal, paper.shares(base, list)), {} end
   local least = allocate.least(list)
-  if least and cost(least) > goal.target then refuse(goal, cost(least), LEAST) end      -- before the work
-  if how == "error" then return by_losses(list, allocate.errors(base, list, set, opts), cost, goal) end
-  return by_losses(list, allocate.measure(base, list, set, held, opts), cost, goal)
+  if least and cost(least) > goal.target then refuse(base, list, goal, cost(least), LEAST) end      -- before the work
+  if how == "error" then return by_losses(base, list, allocate.errors(base, list, set, opts), cost, goal) end
+  return by_losses(base, list, allocate.measure(base, list, set, held, opts), cost, goal)
 end
 
 -- Why less is left than the budget allows; nil where it is met.
