@@ -291,6 +291,24 @@ static int net_sample(lua_State *L)
     return 0;
 }
 
+/* A convolution makes only some channels of its output from now on, in place. lop_graph_write_part.
+ * ---@param layer string
+ * ---@param channels integer[]   ascending, from 1
+ * ---@param rest lop.tensor      float32, a value a filter: what the other channels are */
+static int net_write_part(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const lop_tensor *rest = lopL_checktensor(L, 4, "rest");
+    const int k = lop_graph_node(g, name);
+    lop_error err;
+    int64_t count;
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    const int64_t *channel = lopL_channels(L, 3, "channels", lop_tensor_size(rest), &count);
+    lopL_check(L, lop_graph_write_part(g, k, channel, count, rest, &err), &err);
+    return 0;
+}
+
 /* ---@param layer string
  * ---@param name string
  * ---@return integer|number|string|integer[]|nil     nil where the node has no such attribute, or one of another kind */
@@ -441,6 +459,7 @@ static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
     {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"sample", net_sample},
+    {"write_part", net_write_part},
     {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},

@@ -1,5 +1,6 @@
 /* bindings/c/lop_stats.c - lop.stats: the sums of a consumer's rows, in memory and in files. */
 #include "lop_stats.h"
+#include <math.h>
 #include <string.h>
 
 static int stats_gc(lua_State *L)
@@ -297,6 +298,24 @@ static int stats_energy(lua_State *L)
     return push_copy(L, lop_stats_energy(s->stats), lop_stats_filters(s->stats), 0);
 }
 
+/* ---@return lop.tensor  mean of y by filter, float64 (n)
+ * ---@return lop.tensor  its variance */
+static int stats_targets(lua_State *L)
+{
+    const lopL_stats *s = summed(L);
+    const int64_t n = lop_stats_filters(s->stats);
+    const double rows = lop_stats_rows(s->stats), *square = lop_stats_energy(s->stats);
+    if (!(rows > 0.0)) return lopL_failf(L, "arg", "stats: no rows have been added");
+    push_copy(L, lop_stats_cross(s->stats) + patch(s) * n, n, 0);       /* the row of the constant 1 */
+    push_copy(L, square, n, 0);
+    double *mean = lopL_testtensor(L, -2)->data, *variance = lopL_testtensor(L, -1)->data;
+    for (int64_t j = 0; j < n; j++) {
+        mean[j] /= rows;
+        variance[j] = fmax(0.0, square[j] / rows - mean[j] * mean[j]);
+    }
+    return 2;
+}
+
 /* ---@return lop.tensor  the share of zeros in each channel's entries (APoZ), float64 (c) */
 static int stats_zeros(lua_State *L)
 {
@@ -341,6 +360,7 @@ static int stats_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {{"add", stats_add},       {"merge", stats_merge},   {"save", stats_save},
                                    {"gram", stats_gram},     {"cross", stats_cross},   {"energy", stats_energy},
+                                   {"targets", stats_targets},
                                    {"zeros", stats_zeros},   {"close", stats_gc},      {"project", stats_project},
                                    {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", stats_gc}, {"__close", stats_gc}, {"__tostring", stats_tostring}, {NULL, NULL}};

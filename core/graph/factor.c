@@ -1,6 +1,5 @@
-/* core/graph/factor.c - one layer replaced by two, one after the other; a layer that reads a part of its channels. */
+/* core/graph/factor.c - one layer replaced by two, one after the other. */
 #include "graph/graph_impl.h"
-#include <stdio.h>
 #include <string.h>
 
 enum { SPACE = 2 };
@@ -56,22 +55,13 @@ static lop_status set_window(lop_node *n, const window *w, const lop_tensor *wei
     return st;
 }
 
-static lop_status name_of(const lop_graph *g, const lop_node *n, const char *ending, char **out, lop_error *err)
-{
-    const char *label = lop_node_label(g, n);
-    const size_t room = strlen(label) + strlen(ending) + 1;
-    *out = lop_array((int64_t)room, 1, err);
-    if (*out) snprintf(*out, room, "%s%s", label, ending);
-    return *out ? LOP_OK : LOP_E_MEMORY;
-}
-
 /* The new node before the old one, which reads it from now on and keeps its name and its output. */
 static lop_status put_first(lop_graph *g, int at, const lop_tensor *first, lop_node **made, lop_error *err)
 {
     lop_node *n = g->node[at];
     char *name = NULL;
     int between = -1, weight = -1;
-    lop_status st = name_of(g, n, "/first", &name, err);
+    lop_status st = lop_node_name_with(g, n, "/first", &name, err);
     if (st == LOP_OK) st = lop_graph_add_value(g, name, &between, err);
     if (st == LOP_OK) st = lop_graph_add_constant(g, name, first, &weight, err);
     if (st == LOP_OK) {
@@ -96,29 +86,5 @@ lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, con
     if (st == LOP_OK) st = set_window(made, &w, first, carries, true, err);
     if (st == LOP_OK) st = set_window(n, &w, second, carries, false, err);
     if (st == LOP_OK) st = lop_graph_replace_constant(g, n, 1, second, err);
-    return st;
-}
-
-lop_status lop_graph_sample(lop_graph *g, int node, const int64_t *channel, int64_t count, lop_error *err)
-{
-    if (node < 0 || node >= g->nnode || g->node[node]->nin < 1)
-        return lop_fail(err, LOP_E_ARG, "no node #%d that reads anything", node);
-    lop_node *n = g->node[node], *made = NULL;
-    lop_tensor index = {0};
-    char *name = NULL;
-    int part = -1, list = -1;
-    lop_status st = lop_tensor_init(&index, LOP_I64, &(lop_shape){1, {count}}, err);
-    if (st == LOP_OK) memcpy(index.data, channel, (size_t)count * sizeof *channel);
-    if (st == LOP_OK) st = name_of(g, n, "/read", &name, err);
-    if (st == LOP_OK) st = lop_graph_add_value(g, name, &part, err);
-    if (st == LOP_OK) st = lop_graph_add_constant(g, name, &index, &list, err);
-    if (st == LOP_OK) {
-        const int in[2] = {n->in[0], list};
-        st = lop_graph_insert(g, node, "Gather", name, in, 2, &part, 1, &made, err);
-    }
-    if (st == LOP_OK) st = lop_node_set_int(made, "axis", 1, err);
-    if (st == LOP_OK) n->in[0] = part;
-    lop_free(name);
-    lop_tensor_clear(&index);
     return st;
 }

@@ -226,9 +226,16 @@ lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
  * node, or auto_pad; SHAPE: factors of other sizes. On MEMORY g can only be freed. */
 lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, const lop_tensor *second, lop_error *err);
 
-/* Puts a Gather before a node, which reads entries channel[0..count) of dimension 1 of its first input from now on: the
- * channel sampler. Its weights are the caller's to replace. ARG: no such node. On MEMORY g can only be freed. */
+/* ---- parts of a stream (graph/part.c): the channel samplers of He et al., ICCV 2017, section 3.3 ---- */
+
+/* Puts a Gather before a node, which reads entries channel[0..count) of dimension 1 of its first input from now on. Its
+ * weights are the caller's to replace. ARG: no such node. On MEMORY g can only be freed. */
 lop_status lop_graph_sample(lop_graph *g, int node, const int64_t *channel, int64_t count, lop_error *err);
+/* A convolution makes only the filters channel[0..count), ascending; every other channel of its output, which keeps its
+ * name and width, is rest[channel] everywhere. rest: float32, a value a filter, those of channel[] are not read. Pad,
+ * Gather and Add behind the convolution do it. UNSUPPORTED: another node; ARG. On MEMORY g can only be freed. */
+lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, int64_t count, const lop_tensor *rest,
+                                lop_error *err);
 
 /* ---- plain weights (graph/plain.c) ---- */
 

@@ -54,7 +54,6 @@ describe("a recipe's check", function()
       {{order = "bakward"}, "usage", "order: unknown bakward (did you mean 'backward'?)"},
       {{order = {}}, "usage", "order: a list of names expected"}, {{order = {1}}, "usage", "order: string expected"},
       {{order = {"a", x = 1}}, "usage", "order: a list of names expected"},
-      {{residual = {output = "sampler"}}, "unsupported", "residual.output = \"sampler\": not in this version"},
       {{cuts = {"wdth"}}, "usage", "cuts: unknown wdth (did you mean 'width'?)"},
       {{reconstruct = "relu"}, "unsupported", "reconstruct.method = \"relu\": not in this version"},
       {{reconstruct = {intercept = 1}}, "usage", "reconstruct.intercept: true or false expected, got number"},
@@ -129,7 +128,6 @@ describe("KEY=VALUE", function()
       {"budgt.macs", "1", "unknown key 'budgt.macs' (did you mean 'budget'?)"},
       {"budget", "1", "budget.KEY=VALUE expected"},
       {"budget.ms", "3", "budget.ms: not in this version"},
-      {"residual.output", "sampler", "residual.output = \"sampler\": not in this version"},
       {"layers.a.skp", "true", "layers.NAME.KEY expected"}, {"round_to", "x", "round_to: integer expected, got string"},
       {"finetune", "1", "finetune: not in this version"}} do
       local ok, e = pcall(set, case[1], case[2])

@@ -1,5 +1,6 @@
 -- bindings/lua/lop/cost.lua - what widths, ranks and samplers cost together. Widths are counted by units.cost; a layer
--- that is factored, or reads a part of its channels, adds the difference, from its channels and filters as they are.
+-- that is factored, or reads or writes a part of its channels, adds the difference, from its channels and filters as
+-- they are.
 
 local reader = require "lop.reader"
 local units = require "lop.units"
@@ -21,19 +22,21 @@ end
 
 --- MACs of a convolution: `full` for each channel and filter. Of its two factors, for each kind of unit that makes
 --- them, `first` for each channel and r, and `second` for each r and filter. Of activations: `between` for each r,
---- `read` for each channel that is sampled.
+--- `read` for each channel that is sampled, `write` for each that is made or put in its place; `bias` of a filter.
 ---@param kind string         of units.measure
 ---@param input integer[]     the shape of its input
 function cost.figures(layer, window, kind, input)
   local k, oh, ow, iw = window.kernel, layer.shape[3], layer.shape[4], input[4]
   local wide = k[1] * k[2] == 1 and ow or iw            -- of what lies between kh x 1 and 1 x kw
   if kind == "activations" then
-    return {full = 0, read = 4 * input[3] * iw, rank = {first = 0, second = 0, between = 4 * oh * wide},
+    return {full = 0, read = 4 * input[3] * iw, write = 4 * oh * ow, bias = 0,
+            rank = {first = 0, second = 0, between = 4 * oh * wide},
             channel = {first = 0, second = 0, between = 4 * oh * ow}}
   end
   local each = kind == "bytes" and 4 or 1
   local a, b = kind == "macs" and oh * wide or each, kind == "macs" and oh * ow or each
-  return {full = k[1] * k[2] * b, read = 0, rank = {first = k[1] * a, second = k[2] * b, between = 0},
+  return {full = k[1] * k[2] * b, read = 0, write = 0, bias = kind == "macs" and 0 or each,
+          rank = {first = k[1] * a, second = k[2] * b, between = 0},
           channel = {first = k[1] * k[2] * b, second = b, between = 0}}
 end
 
@@ -71,7 +74,7 @@ local function term(net, list, name, by_kind, kind)
   local layer, window = net:layer(name), net:window(name)
   local f = cost.figures(layer, window, kind, cost.shape_of(net, layer.inputs[1].name))
   local s, reads, makes = layer.weight:shape(), around(net, list, name)
-  local input = by_kind.input
+  local input, bias = by_kind.input, layer.bias and f.bias or 0
   local function cut_of(widths, word)
     local i = by_kind[word]
     return i and widths[i] < list[i].width and widths[i] or nil
@@ -80,10 +83,14 @@ local function term(net, list, name, by_kind, kind)
     local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)
     local read, extra = c, 0
     if input and widths[input] < list[input].width then read, extra = widths[input], f.read * widths[input] end
-    local now = f.full * read * n
+    local made = cut_of(widths, "output") or n
+    if made < n then                    -- made; with zeros; all, twice, less once
+      extra = extra + f.write * (2 * made + 1 + n) - bias * (n - made)
+    end
+    local now = f.full * read * made
     local rank = cut_of(widths, "rank")
     local r, form = rank or cut_of(widths, "channel"), rank and f.rank or f.channel
-    if r then now = r * (form.first * read + form.second * n + form.between) end
+    if r then now = r * (form.first * read + form.second * made + form.between) end
     return now - f.full * c * n + extra
   end
 end

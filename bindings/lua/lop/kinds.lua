@@ -1,16 +1,17 @@
 -- bindings/lua/lop/kinds.lua - what may be done to a layer itself, beside the widths of groups: factor it, or let it
--- read a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as its
--- producer.
+-- read or write a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as
+-- its producer.
 
 local ranks = require "lop.ranks"
 local samplers = require "lop.samplers"
+local writers = require "lop.writers"
 
-local kinds = {rank = ranks, channel = ranks, input = samplers}
+local kinds = {rank = ranks, channel = ranks, input = samplers, output = writers}
 
 --- Units of widths and of layers in forward order. Of one layer, filters are cut before channels are chosen, and both
---- before it is factored.
+--- before it is factored; what it writes comes last.
 ---@param widths table[]
----@param allowed {rank: boolean?, sampler: boolean?}
+---@param allowed {rank: boolean?, sampler: boolean?, writer: boolean?}
 ---@return table[]
 function kinds.merge(net, widths, allowed)
   local place, list, order = {}, {}, {}
@@ -18,6 +19,7 @@ function kinds.merge(net, widths, allowed)
   table.move(widths, 1, #widths, 1, list)
   for _, unit in ipairs(allowed.sampler and samplers.find(net) or {}) do list[#list + 1] = unit end
   for _, unit in ipairs(allowed.rank and ranks.find(net) or {}) do list[#list + 1] = unit end
+  for _, unit in ipairs(allowed.writer and writers.find(net) or {}) do list[#list + 1] = unit end
   for i, unit in ipairs(list) do order[unit] = i end
   table.sort(list, function(a, b)
     local x, y = place[a.first], place[b.first]

@@ -16,6 +16,7 @@ local solve = require "lop.solve"
 local stream = require "lop.stream"
 local units = require "lop.units"
 local widths_of = require "lop.policy.widths"
+local writers = require "lop.writers"
 
 local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
@@ -143,9 +144,23 @@ local function refit_producer(base, net, unit, i, sides, own, report)
   report.error = better or report.error
 end
 
+-- Lets a layer write less, once it is solved with all its filters and what it reads is as it will be.
+local function do_writer(base, net, unit, i, report, sides, own)
+  local c, around = unit.consumers[1], own.around(unit)
+  local factored = ranks.first(net, unit.producer, c.window)
+  if not factored then solve.rebuild(base, net, unit, i, sides, own) end
+  if own.producer > 0 and around.before then
+    refit_producer(base, net, around.before, 2 * RANK + i, sides, own, report)
+  end
+  local solved = factored and ranks.pair(net, unit) or unit
+  local stats = solve.statistics(base, net, solved, i, sides[1], own)
+  report.error = kinds.output.cutter(net, unit, stats[1])(net, report.width_after)
+end
+
 -- Factors a layer, or lets it read less. What reads it is rebuilt, and the filters before are refitted, once all around
 -- is as it will be.
 local function do_layer(base, net, unit, i, report, sides, own)
+  if unit.kind == "output" then return do_writer(base, net, unit, i, report, sides, own) end
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
   report.error = kinds[unit.kind].cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
   if own.producer > 0 and unit.kind ~= "input" then
@@ -276,7 +291,9 @@ end
 -- What the recipe allows, and why other groups stay whole. Widths that may not be cut are fixed: what changes before
 -- them is rebuilt behind them.
 local function all_units(base, recipe)
-  local allowed, widths, reasons = {sampler = recipe.residual.input == "sampler"}, units.find(base)
+  local residual, widths, reasons = recipe.residual, units.find(base)
+  local allowed = {sampler = residual.input == "sampler", writer = residual.output == "sampler"}
+  writers.check(residual)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed = unit.width end

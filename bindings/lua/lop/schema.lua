@@ -37,7 +37,7 @@ local residual = {type = "table", help = "residual blocks", keys = {
             help = "whether a branch repairs the stream it is added to"},
   input = {type = "string", choices = {"whole", "sampler"}, default = "whole",
            help = "what of the stream a branch reads"},
-  output = {type = "string", choices = {"whole"}, later = {"sampler"}, default = "whole",
+  output = {type = "string", choices = {"whole", "sampler"}, default = "whole",
             help = "what of the stream a branch writes"},
   stream = {type = "string", choices = {"keep", "coupled"}, default = "keep",
             help = "streams stay whole, or lose the same channels in all layers that make or read them"},
