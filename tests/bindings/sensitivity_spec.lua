@@ -38,6 +38,32 @@ describe("sensitivity", function()
     assert.equal(0, by.a.losses[#by.a.losses].loss)
     assert.is_true(by.a.losses[1].loss > 0)
   end)
+  it("has losses of all outputs alike, before a softmax", function()
+    local function curves(ending, outputs)
+      local nodes, constants = nets.chain({6, 8, "P", 10}, function(i) return ("abc"):sub(i, i) end)
+      for _, node in ipairs(ending) do nodes[#nodes + 1] = node end
+      local net = lop.graph {inputs = {{name = "x", shape = {"N", 3, 8, 8}}}, outputs = outputs, nodes = nodes,
+                             constants = constants}
+      local found = {}
+      for _, g in ipairs(lop.sensitivity(net, keys()).groups) do
+        for i, p in ipairs(g.losses or {}) do found[g.name .. i] = p.loss end
+      end
+      return found
+    end
+    local plainly = curves({}, {"y"})
+    local soft = curves({{op = "Softmax", name = "soft", inputs = {"y"}, outputs = {"p"}, attributes = {axis = 1}}},
+                        {"p"})
+    local twice = curves({{op = "Identity", name = "same", inputs = {"y"}, outputs = {"z"}}}, {"y", "z"})
+    -- What no cut changes is of no loss, and halves the mean.
+    local beside = curves({{op = "MaxPool", name = "pool", inputs = {"x"}, outputs = {"z"},
+                            attributes = {kernel_shape = {8, 8}}}}, {"y", "z"})
+    for name, loss in pairs(plainly) do
+      assert.equal(loss, soft[name])
+      assert.near(loss, twice[name], 1e-12 * loss)
+      assert.near(loss / 2, beside[name], 1e-12 * loss)
+    end
+    assert.is_true(plainly.a1 > 0)
+  end)
   it("tells why a group is left whole, and measures nothing where that is asked for", function()
     assert.matches("output 'y'", by.fc.reason)
     assert.is_false(by.fc.prunable)

@@ -1,6 +1,7 @@
 -- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the
 -- final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
 
+local core = require "lop.core"
 local frontier = require "lop.frontier"
 local joint = require "lop.joint"
 local kinds = require "lop.kinds"
@@ -32,32 +33,78 @@ function allocate.least(list)
   return widths
 end
 
--- Mean over outputs of the squared error, each divided by its variance in the original.
-local function loss_of(got, want)
-  local rows, columns = #want, #want[1]
-  local loss = 0
-  for c = 1, columns do
-    local mean, square, err = 0, 0, 0
-    for r = 1, rows do mean = mean + want[r][c] / rows end
-    for r = 1, rows do
-      square = square + (want[r][c] - mean) ^ 2
-      err = err + (got[r][c] - want[r][c]) ^ 2
-    end
-    if square > 0 then loss = loss + err / square end
-  end
-  return loss / columns
+-- Whether an output is numbers of each image, as many for all.
+local function is_measured(v)
+  local sized = v.shape ~= nil and #v.shape > 0
+  for d = 2, sized and #v.shape or 0 do sized = sized and math.type(v.shape[d]) == "integer" and v.shape[d] > 0 end
+  return sized and (v.type or ""):match "float" ~= nil
 end
 
-local function rows_of(net, front, name)
-  local rows, run = {}, front:part(net, {name})
+-- What the losses are taken of: the outputs, before a softmax.
+local function outputs_of(net)
+  local maker, names = {}, {}
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.outputs) do maker[v.name] = layer end
+  end
+  for _, v in ipairs(net:outputs()) do
+    local layer = maker[v.name]
+    local name = layer and layer.op:match "Softmax$" and layer.inputs[1].name or v.name
+    if is_measured(v) then names[#names + 1] = name end
+  end
+  if #names == 0 then
+    core.fail("unsupported", "no output of the network is numbers of each image: allocate = \"error\" needs none")
+  end
+  return names
+end
+
+-- Calls f(k, i, y) for each output k of chunk i: float64, a row an image.
+local function each_output(net, front, names, f)
+  local run = front:part(net, names)
   front:pass()
   for i = 1, #front.chunks do
-    local y = run(i)
-    local n = y:shape()[1]
-    for _, row in ipairs(y:reshape({n, y:size() // n}):totable()) do rows[#rows + 1] = row end
-    y:close()
+    for k, y in ipairs {run(i)} do
+      local n = y:shape()[1]
+      local wide <close> = y:reshape({n, y:size() // n}):to("float64")
+      f(k, i, wide)
+      y:close()
+    end
   end
-  return rows
+end
+
+local FLAT = 1e-12                      -- a variance beside the mean square, below which a value is one number
+
+-- By column 1 over its variance and their number; 0 of what is one number, and has no variance but rounding's.
+local function shares_of(rows, images)
+  local sum, energy, square
+  local function add(a, b) return a and a + b or b end
+  for _, y in ipairs(rows) do sum, energy = add(sum, y:sum(1)), add(energy, (y * y):sum(1)) end
+  local mean = sum * (1 / images)
+  for _, y in ipairs(rows) do
+    local d = y - mean
+    square = add(square, (d * d):sum(1))
+  end
+  local list, all = square:totable(), energy:totable()
+  for c, v in ipairs(list) do list[c] = v > FLAT * all[c] and 1 / (v * #list) or 0 end
+  return core.tensor(list)
+end
+
+-- What the original gives: by output and chunk the rows, and by output the share of each column in the loss.
+local function wanted(net, front, names)
+  local want = {names = names}
+  for k in ipairs(names) do want[k] = {rows = {}} end
+  each_output(net, front, names, function(k, i, y) want[k].rows[i] = y:clone() end)
+  for _, w in ipairs(want) do w.share = shares_of(w.rows, front.images) end
+  return want
+end
+
+-- Mean over the outputs, and over the values of each, of the squared error divided by the variance in the original.
+local function loss_of(net, front, want)
+  local loss = 0
+  each_output(net, front, want.names, function(k, i, y)
+    local d = y - want[k].rows[i]
+    loss = loss + ((d * d):sum(1) * want[k].share):sum()
+  end)
+  return loss / #want
 end
 
 -- What cuts a unit of copies of the net and rebuilds what reads it: a function of the copy and the width.
@@ -70,9 +117,9 @@ local function cutter_of(base, unit, stats, opts)
 end
 
 -- Loss of a unit, cut alone and rebuilt, at the widths of the grid; of one that its rival outdoes the whole alone.
--- front and behind stand before its producer.
+-- front and behind stand before it.
 local function curve_of(base, list, number, front, behind, want, opts)
-  local unit, output, curve = list[number], base:outputs()[1].name, {}
+  local unit, curve = list[number], {}
   opts = solve.options(unit, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
   local worth = unit.kind and kinds[unit.kind].worth
@@ -83,7 +130,7 @@ local function curve_of(base, list, number, front, behind, want, opts)
     if width < unit.width then
       local net <close> = base:clone()
       cut(net, width)
-      loss = loss_of(rows_of(net, behind, output), want)
+      loss = loss_of(net, behind, want)
     end
     curve[#curve + 1] = {width = width, loss = loss}
   end
@@ -95,7 +142,7 @@ end
 ---@return table[]            by unit: list of {width =, loss =}, widths ascending
 function allocate.measure(base, list, set, held, opts)
   local front, behind, curves = frontier.new(base, set, opts.passes), frontier.new(base, held, opts.passes), {}
-  local want = rows_of(base, behind, base:outputs()[1].name)
+  local want = wanted(base, behind, outputs_of(base))
   for number, unit in ipairs(list) do
     if not unit.fixed then
       local at = frontier.position(base, unit.first) - 1

@@ -31,7 +31,8 @@ end
 ---@param opts table          from job.options; losses = false: none are measured
 ---@return table              {groups = {{name, width, channels, errors, losses, prunable, reason}}, images, held,
 ---        outputs}: width, as it came; channels, without dead ones; errors[w], relative, of w channels; losses:
----        {{width, loss}}, the mean over the outputs of the squared error, each over its own variance
+---        {{width, loss}}, the mean over the outputs, and the values of each, of the squared error over the value's
+---        variance, before a softmax
 function sensitivity.run(original, set, held, opts)
   local p = prune.open(original, set, held, opts)
   local list, of = {}, {}
