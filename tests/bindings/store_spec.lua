@@ -101,6 +101,7 @@ describe("lop prune --scratch", function()
     return math.tointeger(refusal.error.message:match "^needs (%d+)M with %d+M on disk" + 0)
   end
   local cases = {"--speedup 2 --images 60", "--keep 0.5 --images 40 --order backward --select random"}
+  local sanitized = (os.getenv "LD_PRELOAD" or ""):match "asan" ~= nil          -- its shadow is resident, too
   if os.getenv "LOP_LONG" then
     cases = {"--speedup 2 --images 500", "--speedup 2 --images 500 --order backward",
              "--keep 0.5 --images 700 --residual.stream coupled"}
@@ -109,7 +110,7 @@ describe("lop prune --scratch", function()
     it("writes the bytes of a run in memory, within the memory foretold: " .. words, function()
       local kept, hash = prune(words)
       assert.equal(0, kept.scratch_bytes)
-      assert.is_true(kept.peak_rss_bytes <= kept.memory_bytes)
+      assert.is_true(sanitized or kept.peak_rss_bytes <= kept.memory_bytes)
       local limit = least(words)
       for threads = 1, 2 do
         local how = ("--threads %d --memory %dM --scratch %s"):format(threads, limit, folder)
@@ -117,7 +118,7 @@ describe("lop prune --scratch", function()
         assert.is_nil(spilled.error)
         assert.is_true(spilled.scratch_bytes > 0)
         assert.equal(hash, other)
-        assert.is_true(spilled.peak_rss_bytes <= math.min(spilled.memory_bytes, limit << 20))
+        assert.is_true(sanitized or spilled.peak_rss_bytes <= math.min(spilled.memory_bytes, limit << 20))
       end
     end)
   end
