@@ -255,7 +255,7 @@ static int net_set(lua_State *L)
     return 0;
 }
 
-/* Makes two convolutions of one, in place; the first is called LAYER/first. lop_graph_factor.
+/* Makes two layers of a convolution or a Gemm, in place; the first is called LAYER/first. lop_graph_factor.
  * ---@param layer string
  * ---@param first lop.tensor   float32 (r, c, ...)
  * ---@param second lop.tensor  float32 (n, r, ...) */

@@ -222,8 +222,9 @@ lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
 
 /* Replaces a convolution of one group, weight (n, c, kh, kw), by two: NAME/first with the filters `first` (r, c, ..), then
  * itself, bias, name and output kept, with `second` (n, r, ..). Along each dimension of the window one of them has the
- * whole kernel, with its stride, pads and dilation, and the other a 1. Shares both tensors' memory. UNSUPPORTED: another
- * node, or auto_pad; SHAPE: factors of other sizes. On MEMORY g can only be freed. */
+ * whole kernel, with its stride, pads and dilation, and the other a 1. Shares both tensors' memory. A Gemm becomes MatMul
+ * and Gemm: first (r, c), second (n, r), 1s may follow. UNSUPPORTED: another node, or auto_pad; SHAPE: factors of other
+ * sizes. On MEMORY g can only be freed. */
 lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, const lop_tensor *second, lop_error *err);
 
 /* ---- parts of a stream (graph/part.c): the channel samplers of He et al., ICCV 2017, section 3.3 ---- */

@@ -48,7 +48,8 @@ describe("net:factor", function()
     local first, second = core.factor_spatial(net:layer("a").weight)
     local function message(...) return tostring(select(2, pcall(net.factor, net, ...))) end
     assert.matches("node 'b' %(Conv%): these factors do not make up its filters", message("b", first, second))
-    assert.matches("node 'fc' %(Gemm%): only a convolution of one group is factored", message("fc", first, second))
+    assert.matches("node 'fc' %(Gemm%): these factors do not make up its filters", message("fc", first, second))
+    assert.matches("node 'relu1' %(Relu%): only a Gemm, or a convolution of one group", message("relu1", first, second))
     assert.matches("no layer 'zz'", message("zz", first, second))
   end)
 end)
@@ -59,7 +60,8 @@ describe("lop.ranks", function()
   it("finds the convolutions that a rank saves in", function()
     local names = {}
     for i, unit in ipairs(list) do names[i] = unit.name end
-    assert.same({"a", "a:rank", "a:channel", "b", "b:rank", "b:channel", "c", "c:rank", "c:channel"}, names)
+    assert.same({"a", "a:rank", "a:channel", "b", "b:rank", "b:channel", "c", "c:rank", "c:channel",
+                 "fc:rank"}, names)
     assert.same({9, 5}, {list[2].width, list[2].most})          -- 9 * 3 * 6 over 3 * (3 + 6) is 6, which saves nothing
     assert.same({6, 4}, {list[3].width, list[3].most})          -- 9 * 3 * 6 over 9 * 3 + 6 is 4.9
     assert.same({"a:channel", "a:rank"}, {list[2].rival, list[3].rival})
@@ -69,7 +71,8 @@ describe("lop.ranks", function()
     for i, unit in ipairs(list) do wide[i] = unit.width end
     for _, kind in ipairs {"macs", "params", "bytes", "activations"} do
       local cost = cost_of(net, list, kind)
-      for _, case in ipairs {{}, {[1] = 4}, {[2] = 2}, {[3] = 3}, {[1] = 3, [2] = 1, [4] = 5, [6] = 4, [8] = 7}} do
+      for _, case in ipairs {{}, {[1] = 4}, {[2] = 2}, {[3] = 3}, {[1] = 3, [2] = 1, [4] = 5, [6] = 4, [8] = 7},
+                              {[10] = 2}, {[7] = 4, [10] = 1}} do
         local widths, copy = {}, net:clone()
         for i, w in ipairs(wide) do
           widths[i] = case[i] or w
@@ -145,12 +148,29 @@ describe("lop.decompose", function()
     assert.is_true(miss(lop.decompose.channel(vgg, name, {rank = 32, stats = stats})) < 1e-5)
     assert.equal(2, #net:layer("a").weight:shape() - 2)
   end)
+  it("takes a Gemm apart, whichever way its weights lie", function()
+    local input = lop.randn({5, 12}, {seed = 2})
+    for _, turned in ipairs {0, 1} do
+      local gemm = lop.graph {inputs = {{name = "x", shape = {"N", 12}}}, outputs = {"y"},
+        constants = {w = lop.randn(turned == 1 and {8, 12} or {12, 8}, {seed = 3}), b = lop.randn({8}, {seed = 4})},
+        nodes = {{op = "Gemm", name = "g", inputs = {"x", "w", "b"}, outputs = {"y"},
+                  attributes = {transB = turned, alpha = 0.5}}}}
+      local function off(rank) return apart(lop.decompose.svd(gemm, "g", rank):forward(input), gemm:forward(input)) end
+      assert.is_true(off(8) < 1e-5 and off(8) < off(6) and off(6) < off(3))
+      local made = lop.decompose.svd(gemm, "g", 3)
+      assert.equal(3 * (12 + 8), made:macs())
+      assert.equal("MatMul", made:layer("g/first").op)
+    end
+    local fc = "/fc/Gemm"
+    local solved = lop.decompose.svd(vgg, fc, {rank = 6, stats = lop.sample(vgg, fc, set:take(500, 1))})
+    assert.is_true(miss(solved) < miss(lop.decompose.svd(vgg, fc, 6)))
+  end)
   it("says what it cannot do", function()
     local function message(...) return tostring(select(2, pcall(...))) end
     assert.matches("rank", message(lop.decompose.spatial, net, "a", 10))
     assert.matches("statistics are missing", message(lop.decompose.channel, net, "a", 3))
     assert.matches("layer 'a' is 3 x 3", message(lop.decompose.svd, net, "a", 3))
-    assert.matches("layer 'fc' %(Gemm%): a convolution", message(lop.decompose.spatial, net, "fc", 3))
+    assert.matches("layer 'fc' %(Gemm%): a convolution with", message(lop.decompose.spatial, net, "fc", 3))
     assert.matches("layer 'relu1' %(Relu%)", message(lop.decompose.spatial, net, "relu1", 3))
   end)
 end)
@@ -233,15 +253,19 @@ describe("lop prune with ranks", function()
     local opts = {calibrate = {data = "mnist:recipes/data/digits", images = 100, positions = 10}, preprocess = "unit",
                   cuts = {"rank"}, reconstruct = {producer = 1},
                   budget = {widths = {["/features/features.7/Conv:channel"] = 12,
-                                      ["/features/features.10/Conv:rank"] = 30}}}
+                                      ["/features/features.10/Conv:rank"] = 30, ["/fc/Gemm:rank"] = 8}}}
     local made = lop.prune(net, opts)
     local function filters(name) return made:layer(name).weight:shape() end
     assert.same({12, 24, 3, 3}, filters "/features/features.7/Conv/first")
     assert.same({32, 12, 1, 1}, filters "/features/features.7/Conv")
     assert.same({30, 32, 3, 1}, filters "/features/features.10/Conv/first")
+    assert.equal(8 * (10 + net:layer("/fc/Gemm").weight:size() // 10), made:layer("/fc/Gemm").weight:size()
+                 + made:layer("/fc/Gemm/first").weight:size())
     local test = lop.data("mnist:recipes/data/digits", {preprocess = "unit", split = "test"}):take(500, 1)
     assert.is_true(lop.evaluate(made, test).top1 > 98)
     opts.budget.widths["/features/features.7/Conv:rank"] = 12
     assert.matches("one layer", tostring(select(2, pcall(lop.prune, net, opts))))
+    opts.decompose = {"spatial"}
+    assert.matches("no group '/features/features.7/Conv:channel'", tostring(select(2, pcall(lop.prune, net, opts))))
   end)
 end)

@@ -58,7 +58,7 @@ describe("a recipe's check", function()
       {{reconstruct = "relu"}, "unsupported", "reconstruct.method = \"relu\": not in this version"},
       {{reconstruct = {intercept = 1}}, "usage", "reconstruct.intercept: true or false expected, got number"},
       {{reconstruct = {ridge = -1}}, "usage", "reconstruct.ridge: -1 is out of range: 0 or more expected"},
-      {{decompose = {"spatial"}}, "unsupported", "decompose: not in this version"},
+      {{decompose = {"spatail"}}, "usage", "decompose: unknown spatail (did you mean 'spatial'?)"},
       {{finetune = {}}, "unsupported", "finetune: not in this version"},
       {{select = {method = "elimination", lambda = 0.1}}, "usage", "select.lambda: select.method is elimination"},
       {{round_to = 1.5}, "usage", "round_to: a whole number expected"}, {{round_to = 0}, "usage", "1 or more expected"},

@@ -26,10 +26,10 @@ end
 ---@param kind string         of units.measure
 ---@param input integer[]     the shape of its input
 function cost.figures(layer, window, kind, input)
-  local k, oh, ow, iw = window.kernel, layer.shape[3], layer.shape[4], input[4]
+  local k, oh, ow, iw = window.kernel, layer.shape[3] or 1, layer.shape[4] or 1, input[4] or 1      -- 1: of a Gemm
   local wide = k[1] * k[2] == 1 and ow or iw            -- of what lies between kh x 1 and 1 x kw
   if kind == "activations" then
-    return {full = 0, read = 4 * input[3] * iw, write = 4 * oh * ow, bias = 0,
+    return {full = 0, read = 4 * (input[3] or 1) * iw, write = 4 * oh * ow, bias = 0,
             rank = {first = 0, second = 0, between = 4 * oh * wide},
             channel = {first = 0, second = 0, between = 4 * oh * ow}}
   end
@@ -71,8 +71,8 @@ end
 
 -- What is added for one layer; by_kind: the places of its own units.
 local function term(net, list, name, by_kind, kind)
-  local layer, window = net:layer(name), net:window(name)
-  local f = cost.figures(layer, window, kind, cost.shape_of(net, layer.inputs[1].name))
+  local layer = reader.layer(net, name)
+  local f = cost.figures(layer, layer.window, kind, cost.shape_of(net, layer.inputs[1].name))
   local s, reads, makes = layer.weight:shape(), around(net, list, name)
   local input, bias = by_kind.input, layer.bias and f.bias or 0
   local function cut_of(widths, word)

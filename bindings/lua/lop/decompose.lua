@@ -3,6 +3,7 @@
 
 local check = require "lop.check"
 local core = require "lop.core"
+local reader = require "lop.reader"
 
 local decompose = {}
 
@@ -12,16 +13,19 @@ local function first_of(n)
   return list
 end
 
--- {rank =, stats =} of what was given, and the layer.
-local function read(net, name, opts)
+-- {rank =, stats =} of what was given, and the layer in the solver's form.
+---@param gemm boolean?       whether it may be a Gemm
+local function read(net, name, opts, gemm)
   check.type(net, "lop.net", "net")
   check.type(name, "string", "layer")
   if math.type(opts) == "integer" then opts = {rank = opts} end
   opts = check.options(opts, {"rank", "stats"})
   local layer = net:layer(name)
-  if layer.op ~= "Conv" or not layer.weight then
-    core.fail("unsupported", ("layer '%s' (%s): a convolution with constant weights expected"):format(name, layer.op))
+  if not layer.weight or layer.op ~= "Conv" and not (gemm and layer.op == "Gemm") then
+    core.fail("unsupported", ("layer '%s' (%s): a convolution%s with constant weights expected")
+      :format(name, layer.op, gemm and " or a Gemm" or ""))
   end
+  if layer.op == "Gemm" then layer = reader.layer(net, name) end
   if opts.stats then check.type(opts.stats, "lop.stats", "stats") end
   return layer, opts
 end
@@ -32,7 +36,10 @@ local function factored(net, layer, opts, first, second, keep)
   if opts.stats then part, bias = opts.stats:project(first, keep):reconstruct(kept, {weight = second}) end
   local copy = net:clone()
   copy:factor(layer.name, first:index(1, kept), part)
-  if bias then copy:set(layer.name, part, bias) end
+  if bias then
+    if layer.op == "Gemm" then part = part:reshape {layer.weight:shape()[1], #kept} end
+    reader.set(copy, layer.name, part, bias)
+  end
   return copy
 end
 
@@ -66,18 +73,21 @@ function decompose.channel(net, layer, opts)
   return factored(net, about, opts, first, second, 1)
 end
 
---- The plain SVD of a 1 x 1 convolution: two of them.
+--- The plain SVD of a Gemm, or of a 1 x 1 convolution: two of them.
 ---@param net lop.net
 ---@param layer string
 ---@param opts integer|{rank: integer, stats: lop.stats?}
----@return lop.net
+---@return lop.net            a copy; the first factor is LAYER/first, of a Gemm a MatMul
 function decompose.svd(net, layer, opts)
-  local about = read(net, layer, opts)
-  local s = about.weight:shape()
-  if s[3] * s[4] ~= 1 then
+  local about
+  about, opts = read(net, layer, opts, true)
+  local s, weight = about.weight:shape(), about.weight
+  if (s[3] or 1) * (s[4] or 1) ~= 1 then
     core.fail("arg", ("layer '%s' is %d x %d: lop.decompose.spatial"):format(layer, s[3], s[4]))
   end
-  return decompose.spatial(net, layer, opts)
+  if opts.stats then weight = opts.stats:reconstruct(first_of(s[2]), {weight = weight}) end
+  local first, second = core.factor_spatial(weight)
+  return factored(net, about, opts, first, second, 1)
 end
 
 return decompose

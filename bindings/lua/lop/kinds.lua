@@ -11,14 +11,14 @@ local kinds = {rank = ranks, channel = ranks, input = samplers, output = writers
 --- Units of widths and of layers in forward order. Of one layer, filters are cut before channels are chosen, and both
 --- before it is factored; what it writes comes last.
 ---@param widths table[]
----@param allowed {rank: boolean?, sampler: boolean?, writer: boolean?}
+---@param allowed {rank: boolean?, sampler: boolean?, writer: boolean?, forms: string[]?}
 ---@return table[]
 function kinds.merge(net, widths, allowed)
   local place, list, order = {}, {}, {}
   for i, layer in ipairs(net:layers()) do place[layer.name] = i end
   table.move(widths, 1, #widths, 1, list)
   for _, unit in ipairs(allowed.sampler and samplers.find(net) or {}) do list[#list + 1] = unit end
-  for _, unit in ipairs(allowed.rank and ranks.find(net) or {}) do list[#list + 1] = unit end
+  for _, unit in ipairs(allowed.rank and ranks.find(net, allowed.forms) or {}) do list[#list + 1] = unit end
   for _, unit in ipairs(allowed.writer and writers.find(net) or {}) do list[#list + 1] = unit end
   for i, unit in ipairs(list) do order[unit] = i end
   table.sort(list, function(a, b)

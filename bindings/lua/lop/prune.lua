@@ -163,7 +163,7 @@ local function do_layer(base, net, unit, i, report, sides, own)
   if unit.kind == "output" then return do_writer(base, net, unit, i, report, sides, own) end
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
   report.error = kinds[unit.kind].cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
-  if own.producer > 0 and unit.kind ~= "input" then
+  if own.producer > 0 and unit.kind ~= "input" and not unit.consumers[1].gemm then
     refit_producer(base, net, ranks.pair(net, unit), RANK + i, sides, own, report)
   end
   local around = own.around(unit)
@@ -292,7 +292,8 @@ end
 -- them is rebuilt behind them.
 local function all_units(base, recipe)
   local residual, widths, reasons = recipe.residual, units.find(base)
-  local allowed = {sampler = residual.input == "sampler", writer = residual.output == "sampler"}
+  local allowed = {sampler = residual.input == "sampler", writer = residual.output == "sampler",
+                   forms = recipe.decompose}
   writers.check(residual)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then

@@ -1,11 +1,13 @@
 -- bindings/lua/lop/ranks.lua - low rank as a unit of the schedule, in two forms. "rank": a convolution of kh x kw is
--- kh x 1 and 1 x kw (Jaderberg et al., BMVC 2014), one of 1 x 1 two of 1 x 1. "channel": one of kh x kw is r filters of
--- its window and 1 x 1 (Zhang et al., TPAMI 2016). r channels are between. The first factor comes from the layer's own
--- least-squares weights, the second is solved on data. A unit's "width" is r; its whole width is the full rank, and
--- stands for the layer as it was. A layer is factored in one form: the units name each other (rival).
+-- kh x 1 and 1 x kw (Jaderberg et al., BMVC 2014), one of 1 x 1 two of 1 x 1, a Gemm two matrices. "channel": one of
+-- kh x kw is r filters of its window and 1 x 1 (Zhang et al., TPAMI 2016). r channels are between. The first factor
+-- comes from the layer's own least-squares weights, the second is solved on data. A unit's "width" is r; its whole
+-- width is the full rank, and stands for the layer as it was. A layer is factored in one form: the units name each
+-- other (rival).
 
 local core = require "lop.core"
 local cost = require "lop.cost"
+local reader = require "lop.reader"
 local solve = require "lop.solve"
 local units = require "lop.units"
 
@@ -23,25 +25,37 @@ end
 
 local function unit_of(net, layer, kind)
   local consumer = units.consumer(net, layer.name)
-  if not consumer or consumer.gemm or units.too_wide(layer) then return nil end
-  local input = cost.shape_of(net, layer.inputs[1].name)
-  if not layer.shape or #layer.shape ~= 4 or not input or #input ~= 4 then return nil end
+  if not consumer or units.too_wide(layer) then return nil end
+  local input, planes = cost.shape_of(net, layer.inputs[1].name), layer.op == "Conv" and 4 or 2
+  if not layer.shape or #layer.shape ~= planes or not input or #input ~= planes then return nil end
   local most, full = most_of(layer, consumer.window, input, kind)
   if most < 2 then return nil end
   return {kind = kind, name = layer.name .. ":" .. kind, width = full, most = most,
           producer = layer.name, first = layer.name, producers = {layer.name}, consumers = {consumer}}
 end
 
---- The convolutions of a net that can be factored, as units: of a layer with two forms "rank" is the first.
+-- Whether it is of one pixel a position: a Gemm, or a convolution of 1 x 1.
+local function is_point(s) return (s[3] or 1) * (s[4] or 1) == 1 end
+
+-- A layer in the solver's form (lop.reader), where it is one that can be factored.
+local function factorable(net, layer)
+  if layer.op == "Gemm" then return layer.weight and reader.layer(net, layer.name) end
+  return layer.op == "Conv" and layer.weight and #layer.weight:shape() == 4 and layer or nil
+end
+
+--- The layers of a net that can be factored, as units: of a layer with two forms "rank" is the first.
+---@param forms string[]?     of convolutions wider than 1 x 1: "spatial", "channel", or both (nil)
 ---@return table[]            as from units.find, and: kind, most (the largest rank that saves MACs), rival (the name of
 ---                           the unit of the layer's other form)
-function ranks.find(net)
-  local list = {}
+function ranks.find(net, forms)
+  local list, allowed = {}, {}
+  for _, word in ipairs(forms or {"spatial", "channel"}) do allowed[word] = true end
   for _, layer in ipairs(net:layers()) do
-    local s = layer.op == "Conv" and layer.weight and layer.weight:shape()
-    if s and #s == 4 then
-      local spatial = unit_of(net, layer, "rank")
-      local channel = s[3] * s[4] > 1 and unit_of(net, layer, "channel") or nil
+    layer = factorable(net, layer)
+    if layer then
+      local point = is_point(layer.weight:shape())
+      local spatial = (point or allowed.spatial) and unit_of(net, layer, "rank") or nil
+      local channel = not point and allowed.channel and unit_of(net, layer, "channel") or nil
       if spatial and channel then spatial.rival, channel.rival = channel.name, spatial.name end
       if spatial then list[#list + 1] = spatial end
       if channel then list[#list + 1] = channel end
@@ -63,7 +77,7 @@ local function factor(kind, layer, stats, held, opts)
   local s = layer.weight:shape()
   local weight = stats:reconstruct(first_of(s[2]), solve.how(layer, held, opts))
   local first, second, keep
-  if kind == "channel" or s[3] * s[4] == 1 then
+  if kind == "channel" or is_point(s) then
     first, second = core.factor_channel(weight, stats)
     keep = 1
   else
@@ -79,6 +93,7 @@ local function set(net, layer, factors, rank, opts)
   local how = solve.how({weight = factors.second, bias = layer.bias}, factors.held, opts)
   local second, bias, err = factors.stats:reconstruct(kept, how)
   net:factor(layer.name, factors.first:index(1, kept), second)
+  if layer.op == "Gemm" then second = second:reshape {layer.weight:shape()[1], rank} end
   solve.set(net, layer.name, opts, second, bias)
   return err
 end
@@ -87,7 +102,7 @@ end
 ---@param stats lop.stats     of the layer
 ---@return fun(net: lop.net, rank: integer): number error
 function ranks.cutter(net, unit, stats, held, opts)
-  local layer = net:layer(unit.producer)
+  local layer = reader.layer(net, unit.producer)
   local factors = factor(unit.kind, layer, stats, held, opts)
   return function(copy, rank)
     return set(copy, layer, factors, rank, opts)
@@ -97,7 +112,7 @@ end
 --- The relative error of each rank up to the largest that saves.
 ---@return number[]
 function ranks.errors(net, unit, stats, opts)
-  local layer, errors = net:layer(unit.producer), {}
+  local layer, errors = reader.layer(net, unit.producer), {}
   local factors = factor(unit.kind, layer, stats, nil, opts)
   for rank = 1, unit.most do
     local _, _, err = factors.stats:reconstruct(first_of(rank), solve.how({weight = factors.second, bias = layer.bias},

@@ -88,6 +88,8 @@ schema.keys = {
            takes = "function(groups) -> list", help = "which group is cut when; those not listed come last"},
   cuts = {type = "list", choices = {"width", "rank", "sampler"}, default = {"width"},
           help = "what the allocation may use"},
+  decompose = {type = "list", choices = {"spatial", "channel"}, default = {"spatial", "channel"},
+               help = "the ranks that cuts may use: kh x 1 and 1 x kw, or the window and 1 x 1"},
   round_to = {type = "integer", least = 1, default = 1, help = round_to.help},
   select = select, reconstruct = reconstruct, residual = residual,
   layers = {type = "rules", keys = rule,
@@ -97,7 +99,7 @@ schema.keys = {
 }
 
 -- In the contract, and not here yet: refused by name rather than as unknown.
-local later_keys = {"decompose", "finetune"}
+local later_keys = {"finetune"}
 
 function schema.sorted(t)
   local names = {}
