@@ -38,9 +38,9 @@ describe("a recipe's check", function()
     for _, case in ipairs {
       {{model = false}, "usage", "model is missing: the ONNX file to prune"},
       {{budget = false}, "usage", "budget is missing"},
-      {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, params, speedup, widths expected, got"},
+      {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, ms, params, speedup, widths expected, got"},
       {{budget = {macs = 0.5, keep = 0.5}}, "usage", "expected, got 2"},
-      {{budget = {ms = 3}}, "unsupported", "budget.ms: not in this version"},
+      {{budget = {ms = 0}}, "usage", "budget.ms: 0 is out of range"},
       {{budget = {speedup = 0.5}}, "usage", "budget.speedup: 0.5 is out of range: 1 or more expected"},
       {{budget = {params = 1.5}}, "usage", "budget.params: 1.5 is out of range: above 0 and at most 1 expected"},
       {{budget = {bytes = 0}}, "usage", "budget.bytes: 0 is out of range"},
@@ -127,7 +127,6 @@ describe("KEY=VALUE", function()
     for _, case in ipairs {
       {"budgt.macs", "1", "unknown key 'budgt.macs' (did you mean 'budget'?)"},
       {"budget", "1", "budget.KEY=VALUE expected"},
-      {"budget.ms", "3", "budget.ms: not in this version"},
       {"layers.a.skp", "true", "layers.NAME.KEY expected"}, {"round_to", "x", "round_to: integer expected, got string"},
       {"finetune", "1", "finetune: not in this version"}} do
       local ok, e = pcall(set, case[1], case[2])

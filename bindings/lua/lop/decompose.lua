@@ -4,14 +4,9 @@
 local check = require "lop.check"
 local core = require "lop.core"
 local reader = require "lop.reader"
+local units = require "lop.units"
 
 local decompose = {}
-
-local function first_of(n)
-  local list = {}
-  for i = 1, n do list[i] = i end
-  return list
-end
 
 -- {rank =, stats =} of what was given, and the layer in the solver's form.
 ---@param gemm boolean?       whether it may be a Gemm
@@ -31,7 +26,7 @@ local function read(net, name, opts, gemm)
 end
 
 local function factored(net, layer, opts, first, second, keep)
-  local kept, bias = first_of(check.integer(opts.rank, "rank", 1, first:shape()[1])), nil
+  local kept, bias = units.first(check.integer(opts.rank, "rank", 1, first:shape()[1])), nil
   local part = second:index(2, kept)
   if opts.stats then part, bias = opts.stats:project(first, keep):reconstruct(kept, {weight = second}) end
   local copy = net:clone()
@@ -53,7 +48,7 @@ function decompose.spatial(net, layer, opts)
   local about
   about, opts = read(net, layer, opts)
   local s, weight = about.weight:shape(), about.weight
-  if opts.stats then weight = opts.stats:reconstruct(first_of(s[2]), {weight = weight}) end
+  if opts.stats then weight = opts.stats:reconstruct(units.first(s[2]), {weight = weight}) end
   local first, second = core.factor_spatial(weight)
   return factored(net, about, opts, first, second, s[4])
 end
@@ -68,7 +63,7 @@ function decompose.channel(net, layer, opts)
   local about
   about, opts = read(net, layer, opts)
   if not opts.stats then core.fail("arg", "stats: the layer's statistics are missing (lop.sample)") end
-  local weight = opts.stats:reconstruct(first_of(about.weight:shape()[2]), {weight = about.weight})
+  local weight = opts.stats:reconstruct(units.first(about.weight:shape()[2]), {weight = about.weight})
   local first, second = core.factor_channel(weight, opts.stats)
   return factored(net, about, opts, first, second, 1)
 end
@@ -85,7 +80,7 @@ function decompose.svd(net, layer, opts)
   if (s[3] or 1) * (s[4] or 1) ~= 1 then
     core.fail("arg", ("layer '%s' is %d x %d: lop.decompose.spatial"):format(layer, s[3], s[4]))
   end
-  if opts.stats then weight = opts.stats:reconstruct(first_of(s[2]), {weight = weight}) end
+  if opts.stats then weight = opts.stats:reconstruct(units.first(s[2]), {weight = weight}) end
   local first, second = core.factor_spatial(weight)
   return factored(net, about, opts, first, second, 1)
 end

@@ -66,16 +66,10 @@ end
 
 -- ---- the factors ----
 
-local function first_of(n)
-  local list = {}
-  for i = 1, n do list[i] = i end
-  return list
-end
-
 -- A layer's factors at full rank, and the sums of what lies between.
 local function factor(kind, layer, stats, held, opts)
   local s = layer.weight:shape()
-  local weight = stats:reconstruct(first_of(s[2]), solve.how(layer, held, opts))
+  local weight = stats:reconstruct(units.first(s[2]), solve.how(layer, held, opts))
   local first, second, keep
   if kind == "channel" or is_point(s) then
     first, second = core.factor_channel(weight, stats)
@@ -89,7 +83,7 @@ local function factor(kind, layer, stats, held, opts)
 end
 
 local function set(net, layer, factors, rank, opts)
-  local kept = first_of(rank)
+  local kept = units.first(rank)
   local how = solve.how({weight = factors.second, bias = layer.bias}, factors.held, opts)
   local second, bias, err = factors.stats:reconstruct(kept, how)
   net:factor(layer.name, factors.first:index(1, kept), second)
@@ -115,9 +109,8 @@ function ranks.errors(net, unit, stats, opts)
   local layer, errors = reader.layer(net, unit.producer), {}
   local factors = factor(unit.kind, layer, stats, nil, opts)
   for rank = 1, unit.most do
-    local _, _, err = factors.stats:reconstruct(first_of(rank), solve.how({weight = factors.second, bias = layer.bias},
-                                                                           nil, opts))
-    errors[rank] = err
+    local how = solve.how({weight = factors.second, bias = layer.bias}, nil, opts)
+    errors[rank] = select(3, factors.stats:reconstruct(units.first(rank), how))
   end
   return errors
 end
@@ -126,7 +119,7 @@ end
 local function error_at(unit, layer, factors, share, opts)
   local rank = math.floor(share * (unit.most + 1))
   if rank < 1 then return 1 end
-  return (select(3, factors.stats:reconstruct(first_of(rank),
+  return (select(3, factors.stats:reconstruct(units.first(rank),
                                               solve.how({weight = factors.second, bias = layer.bias}, nil, opts))))
 end
 

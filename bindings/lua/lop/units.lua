@@ -275,6 +275,35 @@ local function pairs_of(list)
   return result
 end
 
+--- 1 to n.
+---@return integer[]
+function units.first(n)
+  local list = {}
+  for i = 1, n do list[i] = i end
+  return list
+end
+
+--- A copy of a net of which every unit has so many of its channels, the first ones. Units of layers (lop.kinds) are
+--- left as they are.
+---@param widths integer[]
+---@return lop.net
+function units.shrunk(net, list, widths)
+  local copy, keep = net:clone(), {}
+  for i, unit in ipairs(list) do
+    if not unit.kind and widths[i] < unit.width then
+      keep[unit.group] = keep[unit.group] or units.all(unit)
+      for at = widths[i] + 1, unit.width do keep[unit.group][unit.ranks and unit.ranks[at] or at] = false end
+    end
+  end
+  for name, all in pairs(keep) do
+    local left = {}
+    for r, stays in ipairs(all) do left[#left + 1] = stays and r or nil end
+    keep[name] = left
+  end
+  if next(keep) then copy:cut(keep) end
+  return copy
+end
+
 --- The cost as a function of widths. It is measured: on copies of the net with one channel less of each unit, and of
 --- each two that meet in a layer (two less where a unit meets itself); with these it is exact.
 ---@param kind string         of units.measure
@@ -282,20 +311,10 @@ end
 function units.cost(net, list, kind)
   local whole, slope, both = units.measure(net, kind), {}, {}
   local function less(...)
-    local copy <close>, keep, gone = net:clone(), {}, {}
-    for _, i in ipairs {...} do
-      local unit = list[i]
-      gone[unit] = (gone[unit] or 0) + 1
-      keep[unit.group] = keep[unit.group] or units.all(unit)
-      local last = unit.width - gone[unit] + 1
-      keep[unit.group][unit.ranks and unit.ranks[last] or last] = false
-    end
-    for name, list_of in pairs(keep) do
-      local left = {}
-      for r, stays in ipairs(list_of) do left[#left + 1] = stays and r or nil end
-      keep[name] = left
-    end
-    copy:cut(keep)
+    local widths = {}
+    for i, unit in ipairs(list) do widths[i] = unit.width end
+    for _, i in ipairs {...} do widths[i] = widths[i] - 1 end
+    local copy <close> = units.shrunk(net, list, widths)
     return units.measure(copy, kind)
   end
   for i in ipairs(list) do slope[i] = whole - less(i) end

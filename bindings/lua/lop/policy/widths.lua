@@ -5,20 +5,32 @@ local core = require "lop.core"
 local cost_of = require("lop.cost").of
 local order = require "lop.policy.order"
 local paper = require "lop.policy.paper"
+local times = require "lop.times"
+local timing = require "lop.timing"
 local units = require "lop.units"
 
 local STEPS = 512                       -- of a common share
 local NEAR = 0.01                       -- a cost this close to the budget meets it
+local ROUNDS, CLOSE, FAR = 5, 0.015, 0.05       -- of times: rounds at most, near enough to end, too far to pass unsaid
 
 local LEAST = "at the least widths that are looked at, an eighth"
 
 local widths = {}
 
 local words = {macs = "MACs", params = "parameters", bytes = "bytes of parameters",
-               activations = "bytes of activations"}
+               activations = "bytes of activations", ms = "time"}
 
--- What a budget asks for: {kind, share, before, target}; of keep and widths: nil. Shares are of the network as it came.
-local function goal_of(original, budget)
+local function amount(kind, value)
+  return kind == "ms" and ("%.4g ms"):format(1e-6 * value) or ("%d %s"):format(value // 1, words[kind])
+end
+
+-- What a budget asks for: {kind, share, before, target}; of keep and widths: nil. Shares are of the network as it came;
+-- times are in nanoseconds.
+local function goal_of(original, budget, clock)
+  if budget.ms then
+    local before = clock.net(original)
+    return {kind = "ms", share = 1e6 * budget.ms / before, before = before, target = 1e6 * budget.ms}
+  end
   local kind, share = "macs", budget.speedup and 1 / budget.speedup
   for name in pairs(words) do
     if budget[name] then kind, share = name, budget[name] end
@@ -49,8 +61,9 @@ local function way_out(base, list)
 end
 
 local function refuse(base, list, goal, left, why)
-  core.fail("arg", ("the budget of %d %s (%.1f %%) cannot be met: %d are left %s%s"):format(goal.target // 1,
-            words[goal.kind], 100 * goal.share, left // 1, why, way_out(base, list)))
+  core.fail("arg", ("the budget of %s (%.1f %%) cannot be met: %s left %s%s"):format(amount(goal.kind, goal.target),
+            100 * goal.share, goal.kind == "ms" and amount("ms", left) .. " is" or ("%d are"):format(left // 1), why,
+            way_out(base, list)))
 end
 
 -- ---- one share for all, or shares in given proportions ----
@@ -136,17 +149,42 @@ local function by_losses(base, list, curves, cost, goal)
   return found, losses, curves
 end
 
-local function find(base, list, set, held, goal, cost, opts)
-  local how = opts.allocate
-  if type(how) == "function" then return by_function(base, list, cost, goal, how), {} end
-  local whole = units.shares(list, 1)
-  if cost(whole) <= goal.target then return whole, {} end       -- nothing to measure
-  if how == "uniform" then return by_shares(base, list, cost, goal), {} end
-  if how == "paper" then return by_shares(base, list, cost, goal, paper.shares(base, list)), {} end
-  local least = allocate.least(list)
-  if least and cost(least) > goal.target then refuse(base, list, goal, cost(least), LEAST) end      -- before the work
-  if how == "error" then return by_losses(base, list, allocate.errors(base, list, set, opts), cost, goal) end
-  return by_losses(base, list, allocate.measure(base, list, set, held, opts), cost, goal)
+-- What gives widths, losses and curves for a goal; curves are measured once.
+local function solver(base, list, set, held, cost, opts)
+  local how, curves = opts.allocate, nil
+  return function(goal)
+    if type(how) == "function" then return by_function(base, list, cost, goal, how), {} end
+    local whole = units.shares(list, 1)
+    if cost(whole) <= goal.target then return whole, {} end     -- nothing to measure
+    if how == "uniform" then return by_shares(base, list, cost, goal), {} end
+    if how == "paper" then return by_shares(base, list, cost, goal, paper.shares(base, list)), {} end
+    local least = allocate.least(list)
+    if least and cost(least) > goal.target then refuse(base, list, goal, cost(least), LEAST) end    -- before the work
+    curves = curves or (how == "error" and allocate.errors(base, list, set, opts))
+      or allocate.measure(base, list, set, held, opts)
+    return by_losses(base, list, curves, cost, goal)
+  end
+end
+
+-- For a time: the widths are timed as a net, and the target corrected by what that shows, round by round.
+local function in_time(base, list, goal, solve, clock)
+  local aim, best = {}, {off = math.huge}
+  for key, value in pairs(goal) do aim[key] = value end
+  for _ = 1, ROUNDS do
+    local found, losses, curves = solve(aim)
+    local net <close> = times.shape(base, list, found)
+    local now = clock.net(net)
+    local off = math.abs(now / goal.target - 1)
+    if off < best.off then
+      best = {off = off, after = now, widths = table.move(found, 1, #found, 1, {}), losses = losses, curves = curves}
+    end
+    if off <= CLOSE or (now < goal.target and #losses == 0) then break end
+    aim.target = aim.target * math.max(0.5, math.min(2, goal.target / now))
+  end
+  goal.after = best.after
+  local missed = best.off > FAR and (best.after > goal.target or #best.losses > 0)
+  goal.reason = missed and "no widths were found that take the time asked for" or nil
+  return best.widths, best.losses, best.curves
 end
 
 -- Why less is left than the budget allows; nil where it is met.
@@ -171,14 +209,22 @@ end
 ---@param base lop.net        batch normalisation folded
 ---@return integer[] widths
 ---@return number[] losses
----@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met
+---@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met;
+---                           of "ms" in milliseconds, as timed here
 ---@return table[]? curves    of each unit its losses by width, where they were measured
 function widths.find(original, base, list, set, held, opts)
   if not opts.budget then return allocate.by_lambda(base, list, set, opts), {} end
-  local goal = goal_of(original, opts.budget)
+  local clock = opts.clock or timing.clock
+  local goal = goal_of(original, opts.budget, clock)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
-  local cost = cost_of(base, list, goal.kind)
-  local found, losses, curves = find(base, list, set, held, goal, cost, opts)
+  local cost = goal.kind == "ms" and times.cost(base, list, clock) or cost_of(base, list, goal.kind)
+  local solve = solver(base, list, set, held, cost, opts)
+  if goal.kind == "ms" then
+    local found, losses, curves = in_time(base, list, goal, solve, clock)
+    for _, key in ipairs {"before", "target", "after"} do goal[key] = 1e-6 * goal[key] end
+    return found, losses, goal, curves
+  end
+  local found, losses, curves = solve(goal)
   goal.after = cost(found)
   goal.reason = reason_of(list, cost, goal, found)
   return found, losses, goal, curves

@@ -1,0 +1,92 @@
+local lop = require "lop"                                       -- tests/bindings/times_spec.lua
+local job = require "lop.job"
+local kinds = require "lop.kinds"
+local nets = dofile "tests/bindings/nets.lua"
+local prune = require "lop.prune"
+local schema = require "lop.schema"
+local times = require "lop.times"
+local timing = require "lop.timing"
+local units = require "lop.units"
+
+-- A machine that takes 0.1 ns a multiply-add and 1 ns for every number that any other layer makes.
+local asked = 0
+local clock = {}
+function clock.steps(net)
+  local by = {}
+  asked = asked + 1
+  for _, layer in ipairs(net:layers()) do
+    local n = 1
+    for _, d in ipairs(layer.shape) do n = n * d end
+    by[layer.name] = layer.macs > 0 and 0.1 * layer.macs or n
+  end
+  return by
+end
+function clock.net(net)
+  local sum = 0
+  for _, ns in pairs(clock.steps(net)) do sum = sum + ns end
+  return sum
+end
+
+local path = nets.pictures(60, 8)
+teardown(function() os.remove(path) end)
+
+local function open(name)
+  local net = lop.load("recipes/models/" .. name .. "/model.onnx")
+  net:fold_bn()
+  return net
+end
+
+describe("lop.timing", function()
+  it("measures a layer once at a coarse grid, and goes along planes between", function()
+    local at, before = timing.table(clock), asked
+    local about = {op = "Conv", channels = 32, filters = 64, rows = 9, columns = 7,
+                   window = {kernel = {3, 3}, stride = {1, 1}, pad = {1, 1, 1, 1}, dilation = {1, 1}, group = 1}}
+    for _, c in ipairs {4, 5, 11, 17.5, 32} do
+      for _, n in ipairs {8, 13, 40, 64} do assert.near(0.1 * 9 * 63 * c * n, at(about, c, n), 1e-6 * c * n) end
+    end
+    assert.equal(before + 25, asked)
+    assert.equal(at(about, 4, 8), at(about, 1, 1))              -- below the grid its end
+    local gemm = {op = "Gemm", channels = 40, filters = 16}
+    assert.near(0.1 * 20 * 9, at(gemm, 20, 9), 1e-9)
+    local apart = {op = "Conv", channels = 32, filters = 32, rows = 9, columns = 7, apart = true,
+                   window = {kernel = {3, 3}, stride = {1, 1}, pad = {1, 1, 1, 1}, dilation = {1, 1}, group = 32}}
+    assert.near(0.1 * 9 * 63 * 20, at(apart, 20, 20), 1e-6)
+  end)
+end)
+
+describe("lop.times", function()
+  it("foretells the time of widths, ranks and samplers together", function()
+    for _, name in ipairs {"digits-vgg", "digits-resnet"} do
+      local net = open(name)
+      local list = kinds.merge(net, units.find(net), {rank = true, sampler = true, writer = true})
+      local cost, whole = times.cost(net, list, clock), {}
+      for i, unit in ipairs(list) do whole[i] = unit.width end
+      assert.near(clock.net(net), cost(whole), 1e-6 * clock.net(net))
+      for k = 1, #list do
+        local widths = table.move(whole, 1, #whole, 1, {})
+        local unit = list[k]
+        if unit.kind ~= "output" then   -- its three nodes are not foretold
+          widths[k] = math.max(1, (unit.most or unit.width) // 2)
+          local made <close> = times.shape(net, list, widths)
+          assert.near(clock.net(made), cost(widths), 0.03 * clock.net(net), unit.name)
+          assert.is_true(cost(widths) < cost(whole))
+        end
+      end
+    end
+  end)
+  it("meets a budget of milliseconds, which the shape it times then has", function()
+    local net = nets.plain()
+    local whole = clock.net(net)
+    local recipe = nets.recipe(path, {model = "plain.onnx", budget = {ms = 0.6e-6 * whole}})
+    for _, allocation in ipairs {"sensitivity", "error", "uniform"} do
+      recipe.allocate = allocation
+      local set = lop.data("npz:" .. path, {preprocess = "none"})
+      local opts = job.options(schema.check(recipe), {set = set, held = set, net = net, bytes = 0})
+      opts.clock = clock
+      local made, report = prune.run(net, set, set, opts)
+      assert.near(0.6, clock.net(made) / whole, 0.05)
+      assert.near(report.budget.after, 1e-6 * clock.net(made), 1e-9)
+      assert.equal("ms", report.budget.kind)
+    end
+  end)
+end)
