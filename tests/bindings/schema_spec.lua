@@ -38,7 +38,9 @@ describe("a recipe's check", function()
     for _, case in ipairs {
       {{model = false}, "usage", "model is missing: the ONNX file to prune"},
       {{budget = false}, "usage", "budget is missing"},
-      {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, ms, params, speedup, widths expected, got"},
+      {{budget = false, select = {method = "lasso", lambda = 1}, allocate = "error"}, "usage", "allocate: there is no"},
+      {{decompose = {"spatial"}}, "usage", "decompose: no rank may be cut"},
+      {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, ms, params, speedup, widths"},
       {{budget = {macs = 0.5, keep = 0.5}}, "usage", "expected, got 2"},
       {{budget = {ms = 0}}, "usage", "budget.ms: 0 is out of range"},
       {{budget = {speedup = 0.5}}, "usage", "budget.speedup: 0.5 is out of range: 1 or more expected"},

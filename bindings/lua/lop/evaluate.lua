@@ -54,6 +54,32 @@ local function chunk_of(set)
   return math.max(1, math.min(CHUNK, BYTES // (4 * shape[1] * shape[2] * shape[3])))
 end
 
+-- Logarithms of probabilities: of scores as they are, or of what a softmax made already.
+local function logarithms(scores)
+  local sum, most, least = 0, -math.huge, math.huge
+  for _, s in ipairs(scores) do sum, most, least = sum + s, math.max(most, s), math.min(least, s) end
+  local logs = {}
+  if #scores > 1 and least >= 0 and math.abs(sum - 1) < 1e-3 then
+    for i, s in ipairs(scores) do logs[i] = math.log(math.max(s, 1e-38)) end         -- float32's least
+    return logs
+  end
+  local all = 0
+  for _, s in ipairs(scores) do all = all + math.exp(s - most) end
+  for i, s in ipairs(scores) do logs[i] = s - most - math.log(all) end
+  return logs
+end
+
+--- How far the second net's classes are from the first's on one picture: the Kullback-Leibler divergence of the
+--- softmax of the scores, in nats.
+---@param a number[]
+---@param b number[]
+---@return number
+function evaluate.divergence(a, b)
+  local p, q, sum = logarithms(a), logarithms(b), 0
+  for i, log in ipairs(p) do sum = sum + math.exp(log) * (log - q[i]) end
+  return sum
+end
+
 --- Calls each(scores, label, number) for every image of the set, in order.
 ---@param net lop.net
 ---@param set lop.data

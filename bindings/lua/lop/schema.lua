@@ -294,6 +294,13 @@ function schema.check(value)
   if r.budget == nil and not lambda.finds_width(r.select) then
     refuse("budget is missing: %s", schema.keys.budget.help)
   end
+  -- What differs from the default was asked for: a recipe that was checked already has all of them.
+  if r.allocate ~= schema.keys.allocate.default and r.budget == nil then
+    refuse "allocate: there is no budget to share, as select.lambda finds the widths: leave one of both out"
+  end
+  if #r.decompose < #schema.keys.decompose.default and not is_one_of(r.cuts, "rank") then
+    refuse "decompose: no rank may be cut: cuts = {\"width\", \"rank\"}, or leave it out"
+  end
   for _, entry in ipairs(r.layers) do check_lambda(entry.rule.select or {}, ("layers.%s.select"):format(entry.name)) end
   return r
 end

@@ -11,7 +11,7 @@ local function milliseconds(net)
 end
 
 return {
-  summary = "agreement, difference, accuracy, MACs and time of two models",
+  summary = "agreement, divergence, accuracy, MACs and time of two models",
   usage = "compare MODEL MODEL --data SPEC [--preprocess P] [--images N]",
   positional = {"MODEL", "MODEL"},
   options = {"data", "preprocess", "images", "seed"},
@@ -25,12 +25,13 @@ return {
     if opts.images and opts.images < #set then set = set:take(opts.images, opts.seed or 0) end
     evaluate.check_fit(a, args[1], set, opts.data)
     evaluate.check_fit(b, args[2], set, opts.data)
-    local first, agree, worst, right_a, right_b, labelled = {}, 0, 0, 0, 0, false
+    local first, agree, worst, apart, right_a, right_b, labelled = {}, 0, 0, 0, 0, 0, false
     evaluate.each(a, set, function(scores, _, i) first[i] = scores end, out:progress())
     evaluate.each(b, set, function(scores, label, i)
       local mine = first[i]
       if #mine ~= #scores then core.fail("shape", ("outputs of %d and %d numbers"):format(#mine, #scores)) end
       for c, s in ipairs(scores) do worst = math.max(worst, math.abs(s - mine[c])) end
+      apart = apart + evaluate.divergence(mine, scores)
       local above_a, best_a = evaluate.rank(mine, label)
       local above_b, best_b = evaluate.rank(scores, label)
       if best_a == best_b then agree = agree + 1 end
@@ -39,11 +40,13 @@ return {
         right_a, right_b = right_a + (above_a == 0 and 1 or 0), right_b + (above_b == 0 and 1 or 0)
       end
     end, out:progress())
-    local r = {images = #set, agreement = 100 * agree / #set, max_abs_diff = worst, macs_a = a:macs(),
+    local r = {images = #set, agreement = 100 * agree / #set, max_abs_diff = worst, kl = apart / #set,
+               macs_a = a:macs(),
                macs_b = b:macs(), params_a = a:params(), params_b = b:params(),
                ms_a = milliseconds(a), ms_b = milliseconds(b)}
     if labelled then r.top1_a, r.top1_b = 100 * right_a / #set, 100 * right_b / #set end
-    out:line("%d images: %.2f %% agree, largest difference %.3g", r.images, r.agreement, r.max_abs_diff)
+    out:line("%d images: %.2f %% agree, largest difference %.3g, KL divergence %.3g", r.images, r.agreement,
+             r.max_abs_diff, r.kl)
     if labelled then out:line("top-1  %.2f %% and %.2f %%", r.top1_a, r.top1_b) end
     out:line("MACs   %d and %d (%.2fx)", r.macs_a, r.macs_b, r.macs_a / r.macs_b)
     out:line("params %d and %d", r.params_a, r.params_b)
