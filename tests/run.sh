@@ -65,6 +65,20 @@ if [ -x "$out/lop" ]; then
     add $status "${1:-0}" "${2:-0}" "${3:-0}"
 fi
 
+if [ -x "$out/lop" ]; then
+    set -- tests/golden/models/*.onnx
+    shared=${LOP_SHARED:-../shared}
+    if [ -d "$shared/models" ]; then set -- "$@" "$shared"/models/*/model.onnx
+    else echo "skipped: round trips of $shared/models: not here"; fi
+    sh tests/models/round_trip.sh "$out" "$@" >"$log" 2>&1
+    status=$?
+    if [ $status -eq 0 ]; then grep -e '^skipped: ' -e '^round trip: ' "$log"; else cat "$log"; fi
+    # shellcheck disable=SC2046
+    set -- $(sed -n 's/^round trip: //p' "$log" | tail -n 1 | tr -dc '0-9 ')
+    [ $# -ge 2 ] || status=1
+    add $status "${1:-0}" "${2:-0}" "${3:-0}"
+fi
+
 [ $((passed + failed)) -gt 0 ] || failed=1
 if [ $skipped -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"
 else echo "$passed passed, $failed failed"; fi

@@ -87,7 +87,7 @@ static bool plain_shape(const Onnx__TensorShapeProto *s)
 {
     if (s->n_dim > LOP_MAX_DIMS || s->base.n_unknown_fields > 0) return false;
     for (size_t d = 0; d < s->n_dim; d++)
-        if (s->dim[d]->base.n_unknown_fields > 0) return false;
+        if (s->dim[d]->base.n_unknown_fields > 0 || s->dim[d]->dim_value < 0) return false;     /* Paddle's -1 */
     return true;
 }
 
