@@ -49,7 +49,7 @@ static double largest(const lop_tensor *a)
     return m;
 }
 
-static void reference(const char *model, int outputs)
+static void reference_here(const char *model, int outputs)
 {
     char path[4096], name[256];
     lop_tensor x, want, got[4];
@@ -64,12 +64,25 @@ static void reference(const char *model, int outputs)
         else snprintf(name, sizeof name, "models/%s/output_%d.npy", model, i);
         t_ok(lop_npy_load(t_shared(name, path), &want, &n.err), n.err);
         const double d = worst(&got[i], &want), limit = 1e-4 * largest(&want);
-        if (d > limit) fail_msg("%s, output %d: off by %g, %g allowed", model, i, d, limit);
+        if (d > limit)
+            fail_msg("%s, output %d, LOP_CPU=%s: off by %g, %g allowed", model, i, getenv("LOP_CPU"), d, limit);
         lop_tensor_clear(&want);
         lop_tensor_clear(&got[i]);
     }
     lop_tensor_clear(&x);
     close_net(&n);
+}
+
+/* On every instruction set that this machine has. */
+static void reference(const char *model, int outputs)
+{
+    static const lop_cpu paths[] = {LOP_CPU_PORTABLE, LOP_CPU_AVX2, LOP_CPU_AVX512, LOP_CPU_NEON};
+    for (size_t p = 0; p < T_COUNT(paths); p++) {
+        if (!lop_cpu_runs(paths[p])) continue;
+        setenv("LOP_CPU", lop_cpu_name(paths[p]), 1);
+        reference_here(model, outputs);
+    }
+    unsetenv("LOP_CPU");
 }
 
 T_TEST(digits_vgg_as_onnx_runtime) { reference("digits-vgg", 1); }

@@ -1,6 +1,7 @@
 /* tests/core/ops/test_models.c - whole networks, operator by operator: shapes by lop_graph_infer, values by each
  * operator's forward, against what ONNX Runtime gave for the same input. */
 #include "support/t.h"
+#include "kernel/kernel.h"
 #include "onnx/onnx.h"
 #include "ops/ops.h"
 #include <math.h>
@@ -34,31 +35,39 @@ static void compare(const char *model, const lop_tensor *got, const lop_tensor *
         worst = fmax(worst, fabs(lop_tensor_get(got, i) - lop_tensor_get(want, i)));
         most = fmax(most, fabs(lop_tensor_get(want, i)));
     }
-    if (!(worst <= 1e-4 * most)) fail_msg("%s: off by %g, the largest value is %g", model, worst, most);
+    if (!(worst <= 1e-4 * most))
+        fail_msg("%s, LOP_CPU=%s: off by %g, the largest value is %g", model, getenv("LOP_CPU"), worst, most);
+}
+
+/* A file of a model's folder. Only the folder may be missing, its files may not. */
+static const char *in_folder(const char *folder, const char *file, char path[4200])
+{
+    snprintf(path, 4200, "%s/%s", folder, file);
+    return path;
 }
 
 static void run_model(const char *model, int threads)
 {
-    char name[128], path[4096];
+    char name[64], folder[4096], path[4200];
     lop_error err;
     lop_graph *g;
     lop_shapes s;
     lop_tensor input, want;
     lop_team *team;
+    snprintf(name, sizeof name, "models/%s", model);
+    t_shared(name, folder);                     /* the test may be skipped here, while nothing is held */
     t_ok(lop_team_new(threads, &team, &err), err);
-    snprintf(name, sizeof name, "models/%s/model.onnx", model);
-    t_ok(lop_onnx_load(t_shared(name, path), lop_ops(), &g, &err), err);
-    snprintf(name, sizeof name, "models/%s/input.npy", model);
-    t_ok(lop_npy_load(t_shared(name, path), &input, &err), err);
+    t_ok(lop_onnx_load(in_folder(folder, "model.onnx", path), lop_ops(), &g, &err), err);
+    t_ok(lop_npy_load(in_folder(folder, "input.npy", path), &input, &err), err);
     t_ok(lop_graph_infer(g, &input.shape, &s, &err), err);
     t_ok(lop_shapes_complete(g, &s, &err), err);
     for (int i = 0; i < g->ninput; i++)
         if (!g->value[g->input[i]]->constant.data) lop_tensor_share(&s.value[g->input[i]], &input);
     for (int k = 0; k < g->nnode; k++) t_ok(run_node(g, k, s.value, team, &err), err);
     for (int o = 0; o < g->noutput; o++) {
-        if (g->noutput > 1) snprintf(name, sizeof name, "models/%s/output_%d.npy", model, o);
-        else snprintf(name, sizeof name, "models/%s/output.npy", model);
-        t_ok(lop_npy_load(t_shared(name, path), &want, &err), err);
+        if (g->noutput > 1) snprintf(name, sizeof name, "output_%d.npy", o);
+        else snprintf(name, sizeof name, "output.npy");
+        t_ok(lop_npy_load(in_folder(folder, name, path), &want, &err), err);
         compare(model, &s.value[g->output[o]], &want);
         lop_tensor_clear(&want);
     }
@@ -68,12 +77,18 @@ static void run_model(const char *model, int threads)
     lop_team_free(team);
 }
 
+/* Every instruction set that this machine has. */
 T_TEST(networks_give_what_onnx_runtime_gives)
 {
     static const char *const models[] = {"digits-vgg", "digits-resnet", "cifar-resnet20-bn", "cifar-resnet56",
                                          "cifar-resnet56-bn", "squeezenet", "ultraface"};
-    for (size_t i = 0; i < T_COUNT(models); i++)
-        for (int threads = 1; threads <= 2; threads++) run_model(models[i], threads);
+    static const lop_cpu paths[] = {LOP_CPU_PORTABLE, LOP_CPU_AVX2, LOP_CPU_AVX512, LOP_CPU_NEON};
+    for (size_t p = 0; p < T_COUNT(paths); p++) {
+        if (!lop_cpu_runs(paths[p])) continue;
+        setenv("LOP_CPU", lop_cpu_name(paths[p]), 1);
+        for (size_t i = 0; i < T_COUNT(models); i++) run_model(models[i], p % 2 ? 1 : 2);
+    }
+    unsetenv("LOP_CPU");
 }
 
 T_MAIN(T(networks_give_what_onnx_runtime_gives))
