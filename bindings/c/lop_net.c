@@ -129,8 +129,9 @@ static void push_value(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     set_text(L, "name", g->value[v]->name);
     lua_pushboolean(L, s->value[v].data != NULL);
     lua_setfield(L, -2, "constant");
+    const lop_dtype type = s->known[v] ? s->value[v].type : g->value[v]->type;
+    if (type != LOP_NONE) set_text(L, "type", lop_dtype_name(type));
     if (!s->known[v]) return;
-    set_text(L, "type", lop_dtype_name(s->value[v].type));
     lopL_pushint64s(L, s->value[v].shape.dim, s->value[v].shape.ndim);
     lua_setfield(L, -2, "shape");
 }
@@ -173,6 +174,7 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     luaL_setmetatable(L, LOPL_LAYER);
     set_text(L, "name", lop_node_label(g, n));
     set_text(L, "op", n->op);
+    if (n->domain[0] && strcmp(n->domain, "ai.onnx") != 0) set_text(L, "domain", n->domain);
     push_values(L, g, s, n->in, n->nin, true);
     lua_setfield(L, -2, "inputs");
     push_values(L, g, s, n->out, n->nout, true);
@@ -184,9 +186,10 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     }
     lua_pushboolean(L, lop_op_find(g->ops, n->domain, n->op) != NULL);
     lua_setfield(L, -2, "supported");
-    if (lop_node_cost(g, s, k, &c, &err) != LOP_OK) c = (lop_cost){0};
-    lua_pushinteger(L, c.macs);
-    lua_setfield(L, -2, "macs");
+    if (lop_node_cost(g, s, k, &c, &err) == LOP_OK) {          /* else its shapes are not known */
+        lua_pushinteger(L, c.macs);
+        lua_setfield(L, -2, "macs");
+    }
     lua_pushinteger(L, c.params);
     lua_setfield(L, -2, "params");
     for (int i = 1; i <= 2; i++) {
@@ -220,6 +223,109 @@ static int net_layer(lua_State *L)
     const lopL_work *h = lopL_infer(L, g, NULL);
     push_layer(L, g, &h->shapes, k);
     return 1;
+}
+
+/* What the file says of a value: sizes, names of free ones, "?" for free ones without a name. */
+static void push_declared(lua_State *L, const lop_value *v)
+{
+    lua_newtable(L);
+    for (int d = 0; d < v->shape.ndim; d++) {
+        if (v->shape.dim[d] >= 0) lua_pushinteger(L, v->shape.dim[d]);
+        else lua_pushstring(L, v->param[d] ? v->param[d] : "?");
+        lua_rawseti(L, -2, d + 1);
+    }
+    lua_setfield(L, -2, "declared");
+}
+
+/* To each item of the list on top, which push_values made of the same values. */
+static void push_declarations(lua_State *L, const lop_graph *g, const lop_shapes *s, const int *ids, int n, bool all)
+{
+    for (int k = 0, i = 0; k < n; k++) {
+        if (ids[k] < 0 || (!all && s->value[ids[k]].data)) continue;
+        lua_rawgeti(L, -1, ++i);
+        if (g->value[ids[k]]->shaped) push_declared(L, g->value[ids[k]]);
+        lua_pop(L, 1);
+    }
+}
+
+static void push_costs(lua_State *L, const lop_graph *g, const lop_shapes *s)
+{
+    lop_cost total;
+    int64_t peak;
+    lop_error err;
+    const bool counted = lop_graph_cost(g, s, &total, &err) == LOP_OK;
+    if (counted) {
+        lua_pushinteger(L, total.macs);
+        lua_setfield(L, -2, "macs");
+    }
+    if (counted || lop_graph_params(g, s, &total, &err) == LOP_OK) {
+        lua_pushinteger(L, total.params);
+        lua_setfield(L, -2, "params");
+    }
+    if (lop_graph_peak_bytes(g, s, &peak, &err) != LOP_OK) return;
+    lua_pushinteger(L, peak);
+    lua_setfield(L, -2, "peak_bytes");
+}
+
+/* What can be told of any model, also of one that does not run here.
+ * ---@return table  inputs and outputs (and what they declare), layers; macs, params, peak_bytes where known; reason: why
+ *                   something is not known */
+static int net_describe(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    lopL_work *h = lua_newuserdatauv(L, sizeof *h, 0);
+    lop_error err;
+    *h = (lopL_work){0};
+    luaL_setmetatable(L, NET_HOLD);
+    lopL_check(L, lop_graph_infer_known(g, &h->shapes, &err), &err);
+    lua_createtable(L, 0, 8);
+    push_values(L, g, &h->shapes, g->input, g->ninput, false);
+    push_declarations(L, g, &h->shapes, g->input, g->ninput, false);
+    lua_setfield(L, -2, "inputs");
+    push_values(L, g, &h->shapes, g->output, g->noutput, true);
+    push_declarations(L, g, &h->shapes, g->output, g->noutput, true);
+    lua_setfield(L, -2, "outputs");
+    lua_createtable(L, g->nnode, 0);
+    for (int k = 0; k < g->nnode; k++) {
+        push_layer(L, g, &h->shapes, k);
+        lua_rawseti(L, -2, k + 1);
+    }
+    lua_setfield(L, -2, "layers");
+    push_costs(L, g, &h->shapes);
+    if (h->shapes.reason[0]) set_text(L, "reason", h->shapes.reason);
+    return 1;
+}
+
+/* Sizes for an input whose own are free.
+ * ---@param name string
+ * ---@param shape integer[]   -1: as it is */
+static int net_set_shape(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const int id = lop_graph_value(g, name);
+    lop_shape shape = {0};
+    lop_error err;
+    luaL_checktype(L, 3, LUA_TTABLE);
+    const lua_Integer n = luaL_len(L, 3);
+    if (n > LOP_MAX_DIMS) return lopL_error(L, "shape: %I dimensions, %d at most", n, LOP_MAX_DIMS);
+    for (shape.ndim = 0; shape.ndim < n; shape.ndim++) {
+        lua_rawgeti(L, 3, shape.ndim + 1);
+        shape.dim[shape.ndim] = luaL_checkinteger(L, -1);
+        if (shape.dim[shape.ndim] < -1) return lopL_error(L, "shape: %I, -1 or more expected", shape.dim[shape.ndim]);
+        lua_pop(L, 1);
+    }
+    if (id < 0) return lopL_failf(L, "notfound", "no input '%s'", name);
+    lopL_check(L, lop_graph_set_input_shape(g, id, &shape, &err), &err);
+    return 0;
+}
+
+/* ---@param other lop.net    whose inputs say the sizes that this net's are to say again */
+static int net_shapes_of(lua_State *L)
+{
+    lop_error err;
+    lopL_check(L, lop_graph_copy_input_shapes(lopL_checknet(L, 1), lopL_checknet(L, 2), &err), &err);
+    return 0;
 }
 
 /* Gives a layer new weights and a bias, in place; its operator and their types stay.
@@ -458,6 +564,7 @@ static int net_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
+    {"describe", net_describe}, {"set_shape", net_set_shape}, {"shapes_of", net_shapes_of},
     {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"sample", net_sample},
     {"write_part", net_write_part},
     {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},

@@ -2,26 +2,28 @@
 #include "graph/graph.h"
 #include <string.h>
 
-/* The role of a node in the count; norms have parameters only. */
-typedef enum { NOTHING, CONV, CONV_TRANSPOSE, GEMM, MATMUL, NORM } role;
+/* The role of a node in the count; norms and recurrent layers have parameters only. */
+typedef enum { NOTHING, CONV, CONV_TRANSPOSE, GEMM, MATMUL, NORM, RECURRENT } role;
 
 static role role_of(const lop_node *n)
 {
     static const struct { const char *op; role is; } roles[] = {
         {"Conv", CONV}, {"ConvTranspose", CONV_TRANSPOSE}, {"Gemm", GEMM}, {"MatMul", MATMUL},
         {"BatchNormalization", NORM}, {"InstanceNormalization", NORM}, {"LayerNormalization", NORM},
-        {"GroupNormalization", NORM}};
+        {"GroupNormalization", NORM}, {"RNN", RECURRENT}, {"GRU", RECURRENT}, {"LSTM", RECURRENT}};
     if (n->domain && n->domain[0] && strcmp(n->domain, "ai.onnx") != 0) return NOTHING;
     for (size_t k = 0; k < sizeof roles / sizeof *roles; k++)
         if (strcmp(n->op, roles[k].op) == 0) return roles[k].is;
     return NOTHING;
 }
 
-static bool counts_macs(role is) { return is != NOTHING && is != NORM; }
+static bool counts_macs(role is) { return is != NOTHING && is != NORM && is != RECURRENT; }
 
-/* The inputs that are parameters: weight and bias, or scale and shift; either factor of MatMul. */
+/* The inputs that are parameters: weight and bias, or scale and shift; either factor of MatMul; W, R and B of ONNX's
+ * recurrent layers. */
 static bool is_parameter(const lop_node *n, role is, int i)
 {
+    if (is == RECURRENT) return i >= 1 && i <= 3;
     if (is == MATMUL) return i <= 1;
     return is != NOTHING && (i == 1 || i == 2 || (is == GEMM && i == 0)) && i < n->nin;
 }
@@ -94,6 +96,16 @@ lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_
         return lop_fail(err, LOP_E_ARG, "node #%d is not in a graph of %d nodes", node, g->nnode);
     add_parameters(s, g->node[node], NULL, out);
     return add_macs(g, s, node, out, err);
+}
+
+lop_status lop_graph_params(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err)
+{
+    *out = (lop_cost){0};
+    bool *counted = lop_array(g->nvalue, sizeof *counted, err);
+    if (!counted) return LOP_E_MEMORY;
+    for (int k = 0; k < g->nnode; k++) add_parameters(s, g->node[k], counted, out);
+    lop_free(counted);
+    return LOP_OK;
 }
 
 lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err)

@@ -120,6 +120,10 @@ lop_status lop_graph_set_meta(lop_graph *g, const char *key, const char *value, 
 /* A new value as the last graph input; shape: -1 is a free dimension. ARG: there is a value of that name. */
 lop_status lop_graph_add_input(lop_graph *g, const char *name, lop_dtype type, const lop_shape *shape, int *id,
                                lop_error *err);
+/* Sizes for an input of the graph, as if the file declared them; -1: as it is. ARG: it is no input, or declares another
+ * number of dimensions, or another size. The second gives the inputs those of another graph, by name. */
+lop_status lop_graph_set_input_shape(lop_graph *g, int id, const lop_shape *shape, lop_error *err);
+lop_status lop_graph_copy_input_shapes(lop_graph *g, const lop_graph *from, lop_error *err);
 /* Value `id` as the last graph output. ARG: it is one already. */
 lop_status lop_graph_add_output(lop_graph *g, int id, lop_error *err);
 lop_status lop_graph_set_opset(lop_graph *g, int64_t version, lop_error *err);         /* of ai.onnx */
@@ -199,6 +203,9 @@ typedef struct {
  * inputs: one shape per graph input that is no initializer, in order, or NULL: as declared, a free first dimension
  * taken as 1; ARG names an input with another free dimension. Errors of a rule name the node: "node 'conv5' (Conv): ...". */
 lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err);
+/* The same as far as can be told: an input without a size, a node whose rule fails, and what depends on them stay
+ * unknown, and the first one's reason is kept (first_unsupported -1: an input's). MEMORY is the only error. */
+lop_status lop_graph_infer_known(const lop_graph *g, lop_shapes *out, lop_error *err);
 void lop_shapes_clear(lop_shapes *s);
 /* UNSUPPORTED with the first missing operator's and node's name, else OK. */
 lop_status lop_shapes_complete(const lop_graph *g, const lop_shapes *s, lop_error *err);
@@ -206,10 +213,17 @@ lop_status lop_shapes_complete(const lop_graph *g, const lop_shapes *s, lop_erro
 /* ---- cost (graph/cost.c): for one image, from shapes inferred at batch 1 ---- */
 
 typedef struct { int64_t macs, params, bytes; } lop_cost;       /* bytes: of parameters */
-/* MACs: multiply-adds of Conv, ConvTranspose, Gemm and MatMul, nothing else. Params: their weights and biases, norms'
- * scales and shifts; not running means and variances; a shared initializer once in the total, at each node here. */
+/* MACs: multiply-adds of Conv, ConvTranspose, Gemm and MatMul, nothing else. Params: their weights and biases, those
+ * of RNN, GRU and LSTM, norms' scales and shifts; not running means and variances; a shared initializer once in the
+ * total, at each node here. */
 lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_cost *out, lop_error *err);
+/* The same without MACs, which need all shapes. */
+lop_status lop_graph_params(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err);
 lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err);
+
+/* The most bytes of values that are alive at once when the nodes run one by one, in order: an input from the start to its
+ * last reader, an output to the end, constants not at all. UNSUPPORTED names a value whose shape is not known. */
+lop_status lop_graph_peak_bytes(const lop_graph *g, const lop_shapes *s, int64_t *bytes, lop_error *err);
 
 /* ---- BN folding (graph/fold_bn.c) ---- */
 

@@ -12,6 +12,7 @@ typedef struct {
     size_t folded;              /* bytes so far */
     const lop_tensor **in;      /* room for the largest node */
     lop_tensor *out;
+    bool lenient;               /* what cannot be told stays unknown */
     lop_error *err;
 } inference;
 
@@ -46,6 +47,13 @@ static lop_status input_shape(const lop_value *v, const lop_shape *given, lop_sh
     return LOP_E_SHAPE;
 }
 
+static void note_unsupported(inference *f, int node, const char *reason)
+{
+    if (f->s->unsupported++ > 0) return;
+    f->s->first_unsupported = node;
+    snprintf(f->s->reason, sizeof f->s->reason, "%.255s", reason);
+}
+
 static lop_status start(inference *f, const lop_shape *inputs)
 {
     lop_shapes *s = f->s;
@@ -58,8 +66,14 @@ static lop_status start(inference *f, const lop_shape *inputs)
         const int v = f->g->input[k];
         const lop_value *value = f->g->value[v];
         if (value->constant.data) continue;
-        const lop_status st = input_shape(value, inputs ? &inputs[real] : NULL, &s->value[v].shape, f->err);
-        if (st != LOP_OK) return st;
+        lop_error why = {0};
+        const lop_status st = input_shape(value, inputs ? &inputs[real] : NULL, &s->value[v].shape, &why);
+        if (st != LOP_OK && !f->lenient) return lop_fail(f->err, st, "%s", why.message);
+        if (st != LOP_OK) {
+            note_unsupported(f, -1, why.message);
+            s->value[v].shape = (lop_shape){0};
+            continue;
+        }
         s->value[v].type = value->type;
         s->known[v] = value->type != LOP_NONE;
         real++;
@@ -88,13 +102,6 @@ static lop_status constant_value(const lop_node *n, lop_tensor *out, lop_error *
     const void *from = whole ? list ? (const void *)a->ints : &a->i : list ? (const void *)a->floats : &a->f;
     if (lop_tensor_bytes(out) > 0) memcpy(out->data, from, lop_tensor_bytes(out));
     return LOP_OK;
-}
-
-static void note_unsupported(inference *f, int node, const char *reason)
-{
-    if (f->s->unsupported++ > 0) return;
-    f->s->first_unsupported = node;
-    snprintf(f->s->reason, sizeof f->s->reason, "%.255s", reason);
 }
 
 /* What the rule set must be a shape; memory of a wild size is not asked for later. */
@@ -206,8 +213,11 @@ static lop_status infer_node(inference *f, int node)
         st = LOP_OK;
     } else st = apply(f, node, op, &call);
     take_outputs(f, n, st == LOP_OK);
-    if (st != LOP_OK) lop_error_at(f->err, "node '%s' (%s)", lop_node_label(f->g, n), n->op);
-    return st;
+    if (st == LOP_OK) return st;
+    lop_error_at(f->err, "node '%s' (%s)", lop_node_label(f->g, n), n->op);
+    if (!f->lenient || st == LOP_E_MEMORY) return st;
+    note_unsupported(f, node, f->err->message);
+    return LOP_OK;
 }
 
 /* ---- the graph ---- */
@@ -229,10 +239,10 @@ static lop_status prepare(inference *f)
     return s->value && s->known && s->folded && f->in && f->out ? LOP_OK : LOP_E_MEMORY;
 }
 
-lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err)
+static lop_status infer(const lop_graph *g, const lop_shape *inputs, bool lenient, lop_shapes *out, lop_error *err)
 {
     *out = (lop_shapes){.first_unsupported = -1};
-    inference f = {.g = g, .s = out, .err = err};
+    inference f = {.g = g, .s = out, .lenient = lenient, .err = err};
     lop_status st = prepare(&f);
     if (st == LOP_OK) st = start(&f, inputs);
     for (int k = 0; st == LOP_OK && k < g->nnode; k++) st = infer_node(&f, k);
@@ -240,6 +250,18 @@ lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shap
     lop_free(f.out);
     if (st != LOP_OK) lop_shapes_clear(out);
     return st;
+}
+
+lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err)
+{
+    return infer(g, inputs, false, out, err);
+}
+
+lop_status lop_graph_infer_known(const lop_graph *g, lop_shapes *out, lop_error *err)
+{
+    lop_error why = {0};
+    const lop_status st = infer(g, NULL, true, out, &why);
+    return st == LOP_OK ? st : lop_fail(err, st, "%s", why.message);
 }
 
 lop_status lop_shapes_complete(const lop_graph *g, const lop_shapes *s, lop_error *err)

@@ -11,8 +11,8 @@ local function list_of(names) return #names > 0 and table.concat(names, ", ") or
 
 --- "lop.layer conv1 (Conv, 1x16x28x28, 112896 MACs, 160 params)"
 function describe.layer(layer)
-  return ("lop.layer %s (%s, %s, %s MACs, %s params)"):format(layer.name, layer.op, text_of(layer.shape), layer.macs,
-                                                               layer.params)
+  return ("lop.layer %s (%s, %s, %s MACs, %s params)"):format(layer.name, layer.op, text_of(layer.shape),
+                                                               layer.macs or "?", layer.params)
 end
 
 --- "lop.group conv1 (16 channels, inner, made by conv1, read by conv2)", and why it cannot be cut.
@@ -28,7 +28,7 @@ end
 function describe.net(net)
   local rows, supported = {{"layer", "operator", "output", "MACs", "params"}}, true
   for _, layer in ipairs(net:layers()) do
-    rows[#rows + 1] = {layer.name, layer.op, text_of(layer.shape), layer.macs, layer.params}
+    rows[#rows + 1] = {layer.name, layer.op, text_of(layer.shape), layer.macs or "?", layer.params}
     supported = supported and layer.supported
   end
   local lines = output.lines_of(rows)
