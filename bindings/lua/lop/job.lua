@@ -21,6 +21,16 @@ local function without_overlap(set, test, recipe, out)
   return rest, dropped
 end
 
+-- Height and width that the model leaves free are those of the pictures, until the result is written.
+local function fix_sizes(net, set, out)
+  local inputs = net:describe().inputs
+  local v = inputs[1]
+  if #inputs ~= 1 or v.shape or not v.declared or #v.declared ~= #set.shape + 1 then return end
+  net:set_shape(v.name, table.move(set.shape, 1, #set.shape, 2, {-1}))
+  out:note("input '%s' (%s) is taken as %s, the pictures' size", v.name, table.concat(v.declared, "x"),
+           table.concat(set.shape, "x"))
+end
+
 --- Opens what a recipe names.
 ---@param net lop.net?       in place of the recipe's model
 ---@return table              {net, preprocess, whole, set, held, test, dropped}
@@ -32,15 +42,17 @@ function job.open(recipe, out, net)
   local function open(part)
     return evaluate.open(net, part.data, {preprocess = how, split = part.split}, out)
   end
+  local declared = net:clone()
   local test = recipe.evaluate and open(recipe.evaluate)
   local whole = open(recipe.calibrate)
+  fix_sizes(net, whole, out)
   local limit = recipe.evaluate and recipe.evaluate.images
   if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
   evaluate.check_fit(net, recipe.model, whole, recipe.calibrate.data)
   local set, dropped = without_overlap(whole, test, recipe, out)
   local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
-  return {net = net, preprocess = how, whole = whole, set = part, held = held, test = test, dropped = dropped,
-          bytes = whole.bytes + (test and test.bytes or 0)}
+  return {net = net, declared = declared, preprocess = how, whole = whole, set = part, held = held, test = test,
+          dropped = dropped, bytes = whole.bytes + (test and test.bytes or 0)}
 end
 
 --- What prune.run and prune.plan take, of a recipe and what it opened.
@@ -69,6 +81,7 @@ function job.run(recipe, out, opened, limits, journal)
   local began, opts = core.system.seconds(), job.options(recipe, opened, limits, out:progress())
   opts.journal = journal
   local net, result = prune.run(opened.net, opened.set, opened.held, opts)
+  net:shapes_of(opened.declared)
   net:meta("lop.preprocess", opened.preprocess)
   if opened.test then
     result.accuracy_before = evaluate.run(opened.net, opened.test, out:progress()).top1
