@@ -308,9 +308,23 @@ def other_floats():
     for name, kind, of in (("plain", TensorProto.FLOAT, np.float32), ("double", TensorProto.DOUBLE, np.float64),
                            ("half", TensorProto.FLOAT16, np.float16)):
         save(name, nodes, [value("x", ["N", 3, 8, 8], kind)], [value("y", ["N", 5], kind)],
-             [init(n, a.astype(of)) for n, a in exact], x if name == "plain" else [], 13)
+             [init(n, a.astype(of)) for n, a in exact], [x[0].astype(of)] if name != "double" else [], 13)
+
+
+def doubles():
+    """Matrices in float64, which ONNX Runtime has (it has no Conv); and a float32 net that computes in float64 inside."""
+    w = [init(n, a.astype(np.float64)) for n, a in (
+        ("w1", weight(8, 12)), ("b1", weight(8)), ("w2", weight(8, 5)), ("b2", weight(5)))]
+    layers = [node("Gemm", ["flat", "w1", "b1"], ["a"], name="fc1", transB=1), node("Relu", ["a"], ["b"]),
+              node("MatMul", ["b", "w2"], ["c"], name="fc2"), node("Add", ["c", "b2"], ["d"])]
+    x = random.randn(3, 12)
+    save("double_mlp", [node("Flatten", ["x"], ["flat"])] + layers + [node("Softmax", ["d"], ["y"])],
+         [value("x", ["N", 12], TensorProto.DOUBLE)], [value("y", ["N", 5], TensorProto.DOUBLE)], w, [x], 13)
+    save("double_inside", [node("Cast", ["x"], ["flat"], to=TensorProto.DOUBLE)] + layers +
+         [node("Cast", ["d"], ["y"], to=TensorProto.FLOAT)],
+         [value("x", ["N", 12])], [value("y", ["N", 5])], w, [x.astype(np.float32)], 13)
 
 
 if __name__ == "__main__":
-    for make in (functions, tf2onnx, keras, paddle, mxnet, caffe, torch_free, other_floats):
+    for make in (functions, tf2onnx, keras, paddle, mxnet, caffe, torch_free, other_floats, doubles):
         make()

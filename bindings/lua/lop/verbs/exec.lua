@@ -11,8 +11,7 @@ end
 
 -- The inputs that have to be given; by name, as few nets have several. Their shapes may be free.
 local function inputs_of(net)
-  local ok, list = pcall(net.inputs, net)
-  return ok and list or {}
+  return net:describe().inputs
 end
 
 local function refuse(text, ...)
@@ -65,13 +64,49 @@ local function assign(words, inputs)
 end
 
 local pictures = {jpg = true, jpeg = true, png = true}
+local other_float = {float64 = true, float16 = true, bfloat16 = true}
 
--- A .npy file as it is; a picture, FILE or FILE?key=value as for data sets, made to fit and preprocessed.
+-- A .npy file as it is; a picture, FILE or FILE?key=value as for data sets, made to fit, preprocessed, of the
+-- input's type.
 local function read(file, input, preprocess)
   local kind = path_of(file):match("%.(%w+)$")
   if not kind or not pictures[kind:lower()] then return lop.load_npy(file) end
   local set = lop.data("images:" .. file, {preprocess = preprocess, input = input and input.shape})
-  return (set:batch(1, 1))
+  local x = set:batch(1, 1)
+  return input and other_float[input.type] and x:to(input.type) or x
+end
+
+-- Many operators are there for float32 alone: the net with all its floats as that, or nil where it is so already.
+local function as_float32(net)
+  local single = net:clone()
+  local ok, changed = pcall(single.to_float32, single)
+  return ok and changed > 0 and single or nil
+end
+
+-- Outputs are of the type that the model declares.
+local function run_as_float32(single, net, inputs)
+  local given = {}
+  for i, t in ipairs(inputs) do given[i] = other_float[t:type()] and t:to("float32") or t end
+  local results = table.pack(single:forward(table.unpack(given)))
+  for i, v in ipairs(net:describe().outputs) do
+    if other_float[v.type] and results[i]:type() == "float32" then results[i] = results[i]:to(v.type) end
+  end
+  return results
+end
+
+-- In the model's own types where its operators are there for them.
+local function forward(net, inputs, out)
+  local results = table.pack(pcall(net.forward, net, table.unpack(inputs)))
+  if table.remove(results, 1) then
+    results.n = results.n - 1
+    return results
+  end
+  local e = results[1]
+  local single = type(e) == "table" and e.code == "unsupported" and as_float32(net)
+  if not single then error(e, 0) end
+  local again = run_as_float32(single, net, inputs)
+  out:note("run in float32: operators of the model are not there for its own types")
+  return again
 end
 
 return {
@@ -90,15 +125,14 @@ return {
     local net = lop.load(args[1])
     local how, known, inputs = opts.preprocess or net:meta("lop.preprocess"), inputs_of(net), {}
     for i, file in ipairs(assign(files, known)) do inputs[i] = read(file, known[i], how) end
-    local results = table.pack(pcall(net.forward, net, table.unpack(inputs)))
-    if not table.remove(results, 1) then
-      local e = results[1]
+    local ok, results = pcall(forward, net, inputs, out)
+    if not ok then
+      local e = results
       if type(e) == "table" and e.code then core.fail(e.code, args[1] .. ": " .. e.message) end
       error(e, 0)
     end
-    results.n = results.n - 1
     local listed = json.array {}
-    for i, value in ipairs(net:outputs()) do
+    for i, value in ipairs(net:describe().outputs) do
       local t, file = results[i], file_of(opts.output or "output", i, results.n)
       t:save_npy(file)
       listed[i] = {name = value.name, shape = json.array(t:shape()), file = file}
