@@ -1,0 +1,63 @@
+#!/bin/sh
+# tests/paper/run.sh OUT - the studies of recipes/paper, with the figures that they must show: one layer at a time on
+# digits-vgg; with LOP_LONG on squeezenet too, and its criteria at equal multiply-adds (needs ../shared, LOP_SHARED says
+# where). Ends with `paper: N passed, N failed, N skipped`.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+out=${1:?usage: tests/paper/run.sh OUT}
+shared=${LOP_SHARED:-../shared}
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+passed=0 failed=0 skipped=0
+
+fail() {
+    echo "not ok: $1"
+    cat "$folder/err" "$folder/out"
+    failed=$((failed + 1))
+}
+# wants STATUS TEXT STUDY [KEY=VALUE ...]: its exit status, and what stands in what it prints.
+wants() {
+    status=$1 text=$2 name=$3
+    shift 3
+    "$out/lop" "recipes/paper/$name.lua" "out=$folder/$name" "$@" >"$folder/out" 2>"$folder/err"
+    got=$?
+    if [ $got -ne "$status" ]; then fail "$name $*: exit $got, $status expected"
+    elif ! cat "$folder/out" "$folder/err" | grep -qF -- "$text"; then fail "$name $*: '$text' expected"
+    else passed=$((passed + 1)); fi
+}
+# holds TEXT FILE
+holds() {
+    if grep -qF -- "$1" "$folder/$2"; then passed=$((passed + 1)); else fail "$2: '$1' expected"; fi
+}
+
+wants 0 "held-out error of elimination" single_layer check=1 criteria=first,response,elimination
+holds 'layer,channels,eighths,width,criterion,error,held_error' single_layer/single_layer.csv
+holds '"summary"' single_layer/single_layer.json
+holds '</svg>' single_layer/single_layer.svg
+# A criterion that chooses badly is found out.
+wants 3 "the error of random is" single_layer check=1 ours=random criteria=random,response layers=1 images=100 held=20
+# The other two on small nets, a few cells of each.
+set -- data=mnist:recipes/data/digits preprocess=unit
+wants 0 "least-squares / none" criteria model=recipes/models/digits-resnet/model.onnx images=60 tested=200 \
+    criteria=bn-scale,first reconstructions=least-squares targets=compensate,none "$@"
+holds 'reconstruction,target,criterion,macs,top1' criteria/criteria.csv
+wants 0 "uniform     elimination  none" squeezenet model=recipes/models/digits-vgg/model.onnx test=mnist:recipes/data/digits images=40 \
+    criteria=l1,elimination reconstructions=least-squares,none speedups=1.01 allocations= check=1 "$@"
+holds 'speedup,allocation,criterion,reconstruction,macs,kl,top1,top5' squeezenet/squeezenet.csv
+wants 2 "unknown key 'criterea' (did you mean 'criteria'?)" single_layer criterea=first
+wants 2 "images=many: a number expected" single_layer images=many
+
+if [ -n "${LOP_LONG:-}" ]; then
+    model=$shared/models/squeezenet/model.onnx pictures=$shared/data/imagenet-sample
+    if [ -f "$model" ] && [ -d "$pictures/test" ]; then
+        set -- "model=$model" "data=images:$pictures/calib?resize=256" "test=images:$pictures/test?resize=256"
+        wants 0 "held-out error of" single_layer check=1 preprocess=caffe images=400 held=100 tested=300 \
+            criteria=first,response,elimination+swap ours=elimination+swap "$@"
+        wants 0 "KL" squeezenet check=1 criteria=elimination,l1 reconstructions=least-squares speedups=1.19 "$@"
+    else
+        echo "skipped: paper: squeezenet ($model, $pictures)"
+        skipped=2
+    fi
+fi
+echo "paper: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
