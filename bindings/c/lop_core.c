@@ -16,6 +16,7 @@ static int (*const modules[])(lua_State *L) = {
     lop_open_graph,
     lop_open_stats,
     lop_open_lasso,
+    lop_open_sparse,
     lop_open_decompose,
     lop_open_bench,
     lop_open_dataset,

@@ -125,6 +125,7 @@ int lop_open_bench(lua_State *L);               /* lop.time */
 int lop_open_stats(lua_State *L);               /* lop.stats */
 int lop_open_decompose(lua_State *L);           /* a layer's filters as two factors */
 int lop_open_lasso(lua_State *L);               /* lop.lasso, and the alternation */
+int lop_open_sparse(lua_State *L);              /* the two steps of sparse coding */
 int lop_open_net(lua_State *L);                 /* lop.load, and networks */
 int lop_open_graph(lua_State *L);               /* lop.graph: a network from a table */
 int lop_open_edit(lua_State *L);                /* lines typed into the REPL */

@@ -81,4 +81,37 @@ lop_status lop_lasso_width(const lop_lasso *l, int64_t width, lop_lasso_choice *
 lop_status lop_lasso_exact(const lop_lasso *l, const double *beta, double lambda, int64_t width, lop_lasso_choice *out,
                            lop_error *err);
 void lop_lasso_choice_clear(lop_lasso_choice *choice);
+
+/* ---- sparse coding (lasso/sparse.c): one basis A for many samples, a code z each ----
+ * The objective is sum over samples of |x - A z|^2 + eta sum_j rho(z_j), plus lambda / 2 |A|^2, every atom of A at a
+ * norm of at most 1 (Olshausen and Field, Nature 381, 1996). Tensors are float64: x (N, d), z (N, k), and A as `basis`
+ * (k, d), an atom a row. */
+
+typedef enum {
+    LOP_RHO_L1,                 /* |z|: the LASSO at lambda = eta / 2, N = 1 */
+    LOP_RHO_LOG,                /* log(1 + z^2) */
+    LOP_RHO_STUDENT             /* (nu + 1) / 2 log(1 + z^2 / nu): Student's t of nu degrees of freedom */
+} lop_rho;
+/* "l1", "log", "student-t". ARG lists them. */
+lop_status lop_rho_of(const char *name, lop_rho *out, lop_error *err);
+typedef struct {
+    lop_rho rho;
+    double eta, nu;             /* > 0; nu is looked at for LOP_RHO_STUDENT alone */
+    double tol;                 /* L1: as lop_lasso_solve; else of a step's gain over |x|^2; > 0, 1e-9 is usual */
+} lop_sparse_options;
+/* Codes for a basis: z is where to start (zeros, or nearby codes) and the result; no sample's part of the objective
+ * grows. L1 is solved by coordinate descent, to its optimum, or LOP_LASSO_SWEEPS sweeps where two atoms are so nearly
+ * alike that it hardly matters which of them is used. The others are not convex: z_j^2 w_j, w_j = rho'(z_j) /
+ * (2 z_j), lies above rho but for a constant and touches it at z_j, so that a step solves (A'A + eta W) z = A'x, until
+ * one gains no more than tol; what is found hangs on the start. Codes of an atom of zeros are 0 by L1. The same bytes
+ * for any team. SHAPE, ARG, MEMORY, NUMERIC (not finite): z is then of no use. */
+lop_status lop_sparse_codes(const lop_tensor *x, const lop_tensor *basis, const lop_sparse_options *o, lop_team *team,
+                            lop_tensor *z, lop_error *err);
+/* The basis for these codes: basis is where to start, atoms of norm <= 1 (ARG), and the result. By least squares with
+ * lambda / 2 >= 0 on the diagonal; where an atom of that would be longer than 1, by minimisation over one atom after the
+ * other from the start on, each exact under its bound (Mairal et al., JMLR 11, 2010), until none moves by 1e-9 or 1,000
+ * rounds. The objective does not grow. An atom that no code uses goes to 0, or at lambda = 0 stays. */
+lop_status lop_sparse_basis(const lop_tensor *x, const lop_tensor *z, double lambda, lop_tensor *basis, lop_error *err);
+lop_status lop_sparse_objective(const lop_tensor *x, const lop_tensor *basis, const lop_tensor *z,
+                                const lop_sparse_options *o, double lambda, double *objective, lop_error *err);
 #endif

@@ -47,6 +47,20 @@ holds 'speedup,allocation,criterion,reconstruction,macs,kl,top1,top5' squeezenet
 wants 2 "unknown key 'criterea' (did you mean 'criteria'?)" single_layer criterea=first
 wants 2 "images=many: a number expected" single_layer images=many
 
+# A basis of patches: a picture, the same bytes again, others for another seed.
+sparse() {
+    "$out/lop" recipes/sparse_coding.lua "data=images:tests/golden/pictures?broken=skip" side=64 patches=300 size=6 \
+        atoms=16 rounds=4 "$@" >"$folder/out" 2>"$folder/err"
+}
+if sparse "out=$folder/a.png" && sparse "out=$folder/b.png" && cmp "$folder/a.png" "$folder/b.png" >>"$folder/err" &&
+    sparse "out=$folder/c.png" seed=1 && ! cmp -s "$folder/a.png" "$folder/c.png"; then
+    passed=$((passed + 1))
+else
+    fail "sparse_coding: the same basis for a seed expected"
+fi
+if sparse "out=$folder/d.png" rho=l2; then fail "sparse_coding rho=l2: an error expected"
+else holds "no penalty is called 'l2'" err; fi
+
 if [ -n "${LOP_LONG:-}" ]; then
     model=$shared/models/squeezenet/model.onnx pictures=$shared/data/imagenet-sample
     if [ -f "$model" ] && [ -d "$pictures/test" ]; then

@@ -7,7 +7,8 @@ local folder = path:match("^(.*/)[^/]*$") or "./"
 core.library(folder)                    -- errors name the script's line, not one in here
 
 local hidden = {library = true, nearest = true, interrupted = true, fail = true, metatable = true,
-                limited = true, factor_spatial = true, factor_channel = true, scratch = true}
+                limited = true, factor_spatial = true, factor_channel = true, scratch = true,
+                sparse_codes = true, sparse_basis = true, sparse_objective = true}
 
 local lop = {_VERSION = core._VERSION}
 for name, value in pairs(core) do
@@ -21,6 +22,8 @@ lop.select, lop.curve, lop.reconstruct = choose.select, choose.curve, choose.rec
 lop.sample, lop.lasso = require("lop.sample").run, require("lop.path").new
 lop.lambda = require("lop.lambda").schedules
 lop.decompose = require "lop.decompose"
+lop.sparse = require "lop.sparse"
+lop.sparse_coding = lop.sparse.learn
 lop.alternation, lop.load_stats, lop.op = nil, nil, nil
 for name, operator in pairs(require "lop.functional") do lop[name] = operator end
 
