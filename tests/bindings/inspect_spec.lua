@@ -140,6 +140,9 @@ describe("lop inspect", function()
         for _, u in ipairs(unsupported) do assert.is_true(layer.name ~= u.node or layer.macs == nil, name) end
       end
     end
+    local huge = look(folder .. "/free.onnx", {shape = {"1x3x999999999999x999999999999"}})
+    assert.is_nil(huge.document.peak_bytes)
+    assert.equal(huge.document.reason, huge.warnings[1])
     local sized = look(folder .. "/shapeless.onnx", {shape = {"2x3x8x10"}})
     assert.equal(2 * 4 * 27 * 80, sized.document.macs)
     assert.same({2, 4, 8, 10}, sized.document.outputs[1].shape)

@@ -31,6 +31,7 @@ passed=0 failed=0 skipped=0
 furnish() {
     cp "$root/recipes/models/digits-vgg/model.onnx" digits.onnx
     cp "$root/recipes/models/digits-resnet/model.onnx" resnet.onnx
+    cp "$root/tests/golden/models/torch_free.onnx" free.onnx
     ln -s "$root/recipes/data/digits" digits
     cp "$here"/files/* .
     mkdir folder

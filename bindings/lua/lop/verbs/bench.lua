@@ -3,6 +3,7 @@
 local core = require "lop.core"
 local json = require "lop.json"
 local lop = require "lop"
+local shapes = require "lop.shapes"
 
 local function show_layers(net, opts, out)
   local steps = lop.time(net, {repeats = opts.repeats, layers = true})
@@ -18,15 +19,17 @@ end
 
 return {
   summary = "median and spread of a model's run time",
-  usage = "bench MODEL [--batch B] [--repeat R] [--layers]",
+  usage = "bench MODEL [--batch B] [--repeat R] [--layers] [--shape NAME=1x3x64x64]",
   positional = {"MODEL"},
   options = {
     {name = "batch", type = "integer", value = "B", min = 1, default = 1, help = "images a run (1)"},
     {name = "repeat", type = "integer", value = "R", min = 1, max = 100000, default = 20, help = "timed runs (20)"},
     {name = "layers", type = "flag", help = "also layer by layer, for one image, with GFLOP/s"},
+    shapes.option("sizes for an input that leaves some free, as 1x3x64x64; the first is --batch's"),
   },
   run = function(opts, args, out)
     local net = lop.load(args[1])
+    shapes.set(net, opts.shape, "bench", true)
     local batch, repeats = opts.batch or 1, opts["repeat"] or 20
     local runs = lop.time(net, {batch = batch, repeats = repeats})
     table.sort(runs)

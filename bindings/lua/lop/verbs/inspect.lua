@@ -1,8 +1,8 @@
 -- bindings/lua/lop/verbs/inspect.lua - lop inspect: what a model consists of, what it costs, what could be cut.
 
-local core = require "lop.core"
 local json = require "lop.json"
 local lop = require "lop"
+local shapes = require "lop.shapes"
 
 local function text_of(shape)
   if not shape then return "?" end
@@ -51,12 +51,17 @@ local function document(about, groups, unsupported)
           reason = about.reason, unsupported = json.array(unsupported)}
 end
 
+local function is_free(v)
+  for _, d in ipairs(v.declared or {}) do
+    if type(d) == "string" then return true end
+  end
+  return false
+end
+
 -- Free sizes by their names, behind what is taken for them.
 local function value_text(v)
-  local free = false
-  for _, d in ipairs(v.declared or {}) do free = free or type(d) == "string" end
   if not v.shape then return v.declared and text_of(v.declared) or "no tensor, or no shape declared" end
-  return text_of(v.shape) .. (free and "  of " .. text_of(v.declared) or "")
+  return text_of(v.shape) .. (is_free(v) and "  of " .. text_of(v.declared) or "")
 end
 
 local function print_totals(out, about)
@@ -68,28 +73,10 @@ local function print_totals(out, about)
            about.peak_bytes or "?")
 end
 
--- NAME=1x3x64x64, or 1x3x64x64 for a net of one input.
-local function set_shapes(net, words)
-  for _, word in ipairs(words) do
-    local name, sizes = word:match("^(.*)=([%dx]+)$")
-    local list = {}
-    if not name then
-      local inputs = net:describe().inputs
-      name, sizes = #inputs == 1 and inputs[1].name, word
-    end
-    if not name or not sizes:match("^%d+[%dx]*$") or #sizes > 200 then
-      core.fail("usage", ("inspect: --shape %s: NAME=1x3x64x64 expected"):format(word))
-    end
-    for size in sizes:gmatch("%d+") do list[#list + 1] = math.tointeger(tonumber(size)) or -1 end
-    local ok, e = pcall(net.set_shape, net, name, list)
-    if not ok then core.fail("usage", ("inspect: --shape %s: %s"):format(word, e.message or tostring(e))) end
-  end
-end
-
 -- The first input whose size nobody knows, and how to tell it.
 local function advice(about)
   for _, v in ipairs(about.inputs) do
-    if not v.shape and v.declared then
+    if not v.shape and is_free(v) then
       local sizes = {}
       for i, d in ipairs(v.declared) do sizes[i] = type(d) == "number" and d or i == 1 and 1 or 64 end
       return ("input '%s' has free sizes: --shape %s=%s, or others"):format(v.name, v.name, text_of(sizes))
@@ -126,11 +113,10 @@ return {
          "that are alive at once, for one image.",
   positional = {"MODEL"},
   options = {{name = "groups", type = "flag", help = "channel groups instead of layers"},
-             {name = "shape", type = "string", value = "[NAME=]SIZES", repeated = true,
-              help = "sizes for an input that leaves some free, as 1x3x64x64"}},
+             shapes.option("sizes for an input that leaves some free, as 1x3x64x64")},
   run = function(opts, args, out)
     local net = lop.load(args[1])
-    set_shapes(net, opts.shape or {})
+    shapes.set(net, opts.shape, "inspect")
     local about, groups = net:describe(), groups_of(net)
     local unsupported = unsupported_of(about.layers)
     if #unsupported > 0 then about.macs = nil end           -- theirs are not counted
