@@ -47,7 +47,7 @@ TEST_BIN := $(patsubst tests/core/%.c,$(OUT)/tests/%,$(TEST_SRC)) $(OUT)/tests/c
 	$(OUT)/tests/cli/test_prompt \
 	$(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/test_%,$(FUZZ_SRC))
 
-.PHONY: force all help test test-long fuzz fuzzers bench check install uninstall clean lua
+.PHONY: force all help test test-long fuzz fuzzers bench bench-pruned zoo check install uninstall clean lua
 all: $(OUT)/liblop.a $(OUT)/liblop.so $(CORE_SO) $(OUT)/lop lua
 
 help:
@@ -56,6 +56,8 @@ help:
 	@echo "make test-long  the same with more seeds, and the measured figures of the README"
 	@echo "make fuzz       every reader of files, SECONDS=60 each, under clang's libFuzzer, ASan and UBSan"
 	@echo "make bench      speed, as ratios to ONNX Runtime in the same run"
+	@echo "make bench-pruned  what half the MACs of ResNet-50 are worth in time, there and here"
+	@echo "make zoo        every net of the zoo and the shared models pruned, on small pictures, against ONNX Runtime"
 	@echo "make check      lint and format"
 	@echo "make install    to PREFIX (default /usr/local); make uninstall takes it away again"
 
@@ -154,6 +156,12 @@ uninstall:
 
 bench: all
 	@sh tests/bench/nets.sh $(OUT)
+
+bench-pruned: all
+	@sh tests/bench/pruned.sh $(OUT)
+
+zoo: all
+	@sh tests/zoo/run.sh $(OUT) small
 
 check:
 	@sh scripts/check

@@ -7,7 +7,7 @@ local folder, ort, shared = arg[1], arg[2], arg[3]
 local figures = dofile((arg[0]:match("^(.*/)") or "") .. "nets.lua")
 local core = require "lop.core"
 
-local LARGE = 1e9                       -- MACs from which elimination, minutes in a layer, gives way to L2 norms
+local LARGE = 5e6                       -- parameters from which elimination, minutes in a layer, gives way to L2 norms
 local passed, failed, skipped = 0, 0, 0
 
 local function fail(net, text, ...)
@@ -19,11 +19,16 @@ local function exists(path)
   return core.system.kind(path) ~= nil
 end
 
+local function takes_photos(net)
+  local shape = net:inputs()[1].shape
+  return shape[2] == 3 and shape[3] >= 128
+end
+
 -- Pictures to calibrate on: photographs where the net takes such, else noise.
 local function calibration(net)
   local shape = net:inputs()[1].shape
   local photos = shared .. "/data/imagenet-sample/calib"
-  if shape[2] == 3 and shape[3] >= 128 and exists(photos) then
+  if takes_photos(net) and exists(photos) then
     return "images:" .. photos, net:meta("lop.preprocess") or "imagenet"
   end
   local path = ("%s/noise%dx%d.npz"):format(folder, shape[2], shape[3])
@@ -31,11 +36,18 @@ local function calibration(net)
   return "npz:" .. path, "none"
 end
 
+-- A picture to compare with, one that no net was calibrated on: far from such, a net may be of any condition.
+local function picture(net)
+  local input = net:inputs()[1]
+  local shape, photos = {1, table.unpack(input.shape, 2)}, shared .. "/data/imagenet-sample/test"
+  if not takes_photos(net) or not exists(photos) then return lop.randn(shape, {seed = 6}) end
+  local set = lop.data("images:" .. photos, {preprocess = net:meta("lop.preprocess") or "imagenet", input = shape})
+  return (set:batch(1, 1))
+end
+
 -- The largest difference of all outputs, over max(1, max |y|); nil and why where ONNX Runtime does not take the net.
 local function differ(path, net)
-  local input, prefix = net:inputs()[1], folder .. "/ort"
-  local shape = {1, table.unpack(input.shape, 2)}
-  local x = lop.randn(shape, {seed = 6})
+  local prefix, x = folder .. "/ort", picture(net)
   x:save_npy(folder .. "/x.npy")
   for _, stale in ipairs {".npy", "_0.npy", "_1.npy"} do os.remove(prefix .. stale) end
   local command = "node '%s' '%s' --input '%s/x.npy' --out '%s' >'%s/ort.log' 2>&1"
@@ -112,9 +124,10 @@ local function pruned(name, from, speedup)
   local net, path = lop.load(from), ("%s/pruned.onnx"):format(folder)
   local data, preprocess = calibration(net)
   local ok, small, report = pcall(lop.prune, net, {
-    preprocess = preprocess, calibrate = {data = data, images = 16, positions = 10}, budget = {speedup = speedup},
-    allocate = "uniform", reconstruct = {producer = 0}, seed = 3,
-    select = {method = net:macs() > LARGE and "l2" or "elimination"}})
+    preprocess = preprocess, budget = {speedup = speedup},
+    calibrate = {data = data, images = 16, positions = takes_photos(net) and 100 or 10},
+    allocate = "uniform", reconstruct = {producer = 0, ridge = 0.1}, seed = 3,
+    select = {method = net:params() > LARGE and "l2" or "elimination"}})
   if not ok and type(small) == "table" and small.code == "interrupted" then error(small, 0) end
   if not ok then fail(name, "%gx: %s", speedup, tostring(small)) return end
   small:save(path)

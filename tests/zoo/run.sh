@@ -1,11 +1,12 @@
 #!/bin/sh
-# tests/zoo/run.sh OUT [NET SPEEDUP ...] - every architecture of the zoo and every shared model, whole and pruned, held
-# against ONNX Runtime (see prune.lua), then each recipe for such nets, once; without LOP_LONG two small nets.
+# tests/zoo/run.sh OUT [small | NET SPEEDUP ...] - every architecture of the zoo and every shared model, whole and pruned,
+# held against ONNX Runtime (see prune.lua), then each recipe for such nets, once; small: the nets on small pictures, no
+# recipes; without LOP_LONG two small nets.
 # Needs node with onnxruntime-node (NODE_PATH says where) and ../shared (LOP_SHARED); without the first, costs and
 # budgets are tested only, and that is said.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-out=${1:?usage: tests/zoo/run.sh OUT [NET SPEEDUP ...]}
+out=${1:?usage: tests/zoo/run.sh OUT [small | NET SPEEDUP ...]}
 shift
 shared=${LOP_SHARED:-../shared}
 folder=$(mktemp -d) || exit 1
@@ -16,12 +17,23 @@ if ! node "$ort" recipes/models/digits-vgg/model.onnx >/dev/null 2>&1; then
     echo "skipped: zoo: ONNX Runtime's outputs (needs node, onnxruntime-node, $ort)"
     ort='' without=1
 fi
+models=
+for net in digits-vgg digits-resnet cifar-resnet20-bn cifar-resnet56 cifar-resnet56-bn squeezenet ultraface; do
+    models="$models models/$net"
+done
 recipes=
-if [ $# -eq 0 ]; then
+if [ "$*" = small ]; then
+    set --
+    # shellcheck disable=SC2086  # names, split on purpose
+    for net in resnet56 squeezenet@64 shufflenet_v2@64 mobilenet_v2@64 mobilenet_v1@64 resnet18@64 googlenet@64 \
+        resnet50@64 xception50@64 inception_v3@107 densenet121@64 unet@64 vgg16@64 $models; do
+        set -- "$@" "$net" 1.5 2
+    done
+elif [ $# -eq 0 ]; then
     if [ -n "${LOP_LONG:-}" ]; then
+        # shellcheck disable=SC2086  # names, split on purpose
         for net in resnet56 squeezenet shufflenet_v2 mobilenet_v2 mobilenet_v1 resnet18 googlenet resnet50 xception50 \
-            inception_v3 densenet121 unet vgg16 models/digits-vgg models/digits-resnet models/cifar-resnet20-bn \
-            models/cifar-resnet56 models/cifar-resnet56-bn models/squeezenet models/ultraface; do set -- "$@" $net 1.5 2; done
+            inception_v3 densenet121 unet vgg16 $models; do set -- "$@" "$net" 1.5 2; done
         recipes='resnet50 xception inception googlenet squeezenet mobilenet_v2 densenet ultraface'
     else
         set -- resnet56 2 shufflenet_v2 2
