@@ -260,6 +260,15 @@ static int stats_lasso_gram(lua_State *L)
     return 3;
 }
 
+/* The statistics in an option, or NULL; the table keeps them. */
+static const lop_stats *opt_stats(lua_State *L, int arg, const char *name)
+{
+    const lop_stats *found = NULL;
+    if (lopL_getoption(L, arg, name) != LUA_TNIL) found = lopL_checkstats(L, lua_gettop(L), name)->stats;
+    lua_pop(L, 1);
+    return found;
+}
+
 /* ---@param channels integer[]   kept, from 1, ascending
  * ---@param opts {weight: lop.tensor?, method: string?, ridge: number?, held: lop.stats?, bias: lop.tensor?}?
  *        ridge: of least error on `held`, where absent; bias: stays, where given
@@ -270,7 +279,7 @@ static int stats_lasso_gram(lua_State *L)
  * ---@return number ridge */
 static int stats_reconstruct(lua_State *L)
 {
-    static const char *const keys[] = {"weight", "method", "ridge", "held", "bias", NULL};
+    static const char *const keys[] = {"weight", "method", "ridge", "held", "bias", "beside", "held_beside", NULL};
     lopL_stats *s = lopL_checkstats(L, 1, "stats");
     lop_reconstruct_options o = {.ridge = LOP_RIDGE_AUTO};
     lop_error err;
@@ -280,16 +289,22 @@ static int stats_reconstruct(lua_State *L)
     lopL_checkoptions(L, 3, keys);
     const lop_tensor *weight = own_tensor(L, 1, 3, "weight"), *bias = lopL_opttensor(L, 3, "bias");
     if (!weight) return lopL_error(L, "weight: the layer's filters are missing");
-    if (lop_reconstruct_method_of(lopL_optstring(L, 3, "method", "least-squares"), &o.method, &err) != LOP_OK)
+    const char *method = lopL_optstring(L, 3, "method", "least-squares");
+    const bool relu = strcmp(method, "relu") == 0;
+    if (!relu && lop_reconstruct_method_of(method, &o.method, &err) != LOP_OK)
         return lopL_failf(L, "usage", "%s", err.message);
     o.ridge = lopL_optnumber(L, 3, "ridge", LOP_RIDGE_AUTO);
     if (bias) lopL_check(L, lop_expect_f32(bias, "bias", (lop_shape){1, {lop_stats_filters(s->stats)}}, &err), &err);
+    if (bias && relu) return lopL_failf(L, "usage", "method = \"relu\": with a free intercept only, no bias");
     if (bias) o.bias = bias->data;
     if (lopL_getoption(L, 3, "held") == LUA_TNIL) lopL_about(L, 1, "held");
     const lopL_stats *held = lua_isnil(L, -1) ? NULL : lopL_checkstats(L, lua_gettop(L), "held");
     lop_reconstruction_clear(&s->made);
     lopL_check(L, lop_reconstruct(lopL_centred(L, s), held ? held->stats : NULL, weight, channel, count, &o, &s->made,
                                   &err), &err);
+    if (relu)
+        lopL_check(L, lop_reconstruct_relu(lopL_centred(L, s), opt_stats(L, 3, "beside"), held ? held->stats : NULL,
+                                           opt_stats(L, 3, "held_beside"), channel, count, &s->made, &err), &err);
     lopL_pushtensor(L, &s->made.weight);
     lopL_pushtensor(L, &s->made.bias);
     lua_pushnumber(L, s->made.error);

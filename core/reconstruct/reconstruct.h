@@ -42,6 +42,16 @@ lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tens
 lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, const lop_tensor *weight,
                                 const int64_t *channel, int64_t count, const lop_reconstruct_options *options,
                                 lop_reconstruction *out, lop_error *err);
+/* Bends what least squares found (r: of these channels, with a free intercept, at r->ridge) toward a target that is seen
+ * through a ReLU: min |relu(y + o) - relu(W^T x + bias + o)|^2, by Zhang et al., TPAMI 2016, section 3.1.2: z for each
+ * row and filter in closed form with a penalty that grows, W by least squares toward z. o is what is added before the
+ * ReLU, none where beside is NULL: statistics of it as channels of one tap, of the same rows. q has sums and keeps rows:
+ * the sums' own least squares is corrected by what z changes on these. r becomes the best by held's rows, or by q's where
+ * held is NULL, the beginning counted in; its errors are those after the ReLU, relative to the target's about its mean.
+ * ARG: no rows; SHAPE; MEMORY; NUMERIC, and r is then as it was. */
+lop_status lop_reconstruct_relu(const lop_centred *q, const lop_stats *beside, const lop_stats *held,
+                                const lop_stats *held_beside, const int64_t *channel, int64_t count,
+                                lop_reconstruction *r, lop_error *err);
 void lop_reconstruction_clear(lop_reconstruction *r);
 /* Relative error, on any sums, of weights (n, count, ...) and bias (n) as lop_reconstruct returns them, or others. */
 lop_status lop_reconstruct_error(lop_stats *s, const lop_tensor *weight, const lop_tensor *bias, const int64_t *channel,

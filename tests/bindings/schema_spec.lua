@@ -57,7 +57,7 @@ describe("a recipe's check", function()
       {{order = {}}, "usage", "order: a list of names expected"}, {{order = {1}}, "usage", "order: string expected"},
       {{order = {"a", x = 1}}, "usage", "order: a list of names expected"},
       {{cuts = {"wdth"}}, "usage", "cuts: unknown wdth (did you mean 'width'?)"},
-      {{reconstruct = "relu"}, "unsupported", "reconstruct.method = \"relu\": not in this version"},
+      {{reconstruct = "rely"}, "usage", "reconstruct.method: unknown rely (did you mean 'relu'?)"},
       {{reconstruct = {intercept = 1}}, "usage", "reconstruct.intercept: true or false expected, got number"},
       {{reconstruct = {ridge = -1}}, "usage", "reconstruct.ridge: -1 is out of range: 0 or more expected"},
       {{decompose = {"spatail"}}, "usage", "decompose: unknown spatail (did you mean 'spatial'?)"},

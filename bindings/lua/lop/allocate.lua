@@ -107,6 +107,13 @@ local function loss_of(net, front, want)
   return loss / #want
 end
 
+-- A unit's options. What is only looked at is rebuilt by least squares, which is quick.
+local function options_of(unit, opts)
+  local own = solve.options(unit, opts)
+  if own.reconstruct == "relu" then own.reconstruct = "least-squares" end
+  return own
+end
+
 -- What cuts a unit of copies of the net and rebuilds what reads it: a function of the copy and the width.
 local function cutter_of(base, unit, stats, opts)
   if unit.kind then return kinds[unit.kind].cutter(base, unit, stats[1], nil, opts) end
@@ -120,7 +127,7 @@ end
 -- front and behind stand before it.
 local function curve_of(base, list, number, front, behind, want, opts)
   local unit, curve = list[number], {}
-  opts = solve.options(unit, opts)
+  opts = options_of(unit, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
   local worth = unit.kind and kinds[unit.kind].worth
   if worth and not worth(base, unit, list, stats[1], opts) then return {{width = unit.width, loss = 0}} end
@@ -188,7 +195,7 @@ function allocate.errors(base, list, set, opts)
   for number, unit in ipairs(list) do
     if not unit.fixed then
       front:advance(base, frontier.position(base, unit.first) - 1)
-      local own = solve.options(unit, opts)
+      local own = options_of(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       local kind, most, curve = kinds[unit.kind or ""], unit.most or unit.width - 1, {}
       local errors = kind and kind.errors(base, unit, stats[1], own) or allocate.errors_of(base, unit, stats, own)
@@ -212,7 +219,7 @@ function allocate.by_lambda(base, list, set, opts)
     widths[number] = unit.fixed or (unit.kind and unit.width)
     if not widths[number] then
       front:advance(base, frontier.position(base, unit.first) - 1)
-      local own = solve.options(unit, opts)
+      local own = options_of(unit, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       widths[number] = units.nearest(unit, #solve.keep(base, unit, stats, nil, nil, own))
     end

@@ -64,7 +64,7 @@ function job.options(recipe, opened, limits, progress)
   return {recipe = recipe, budget = recipe.budget, allocate = recipe.allocate, order = recipe.order,
           select = recipe.select, original = opened.net, reconstruct = method, intercept = recipe.reconstruct.intercept,
           ridge = ridge ~= "auto" and ridge or nil, compensate = recipe.residual.target == "compensate",
-          producer = solve.rounds(recipe.reconstruct), refit = method == "least-squares", seed = recipe.seed,
+          producer = solve.rounds(recipe.reconstruct), refit = solve.solves(method), seed = recipe.seed,
           passes = {count = 0},
           positions = positions ~= "auto" and positions or nil, progress = progress,
           data_bytes = opened.bytes, memory = limits.memory or core.system.free_memory() // 2,
@@ -107,6 +107,11 @@ function job.show(result, out)
   for _, l in ipairs(result.layers) do
     if l.method then out:line("%s: chosen by %s, as what reads it is too wide for a Gram matrix", l.name, l.method) end
   end
+  local plain, all = 0, 0
+  for _, l in ipairs(result.layers) do
+    if l.relu ~= nil then all, plain = all + 1, plain + (l.relu and 0 or 1) end
+  end
+  if plain > 0 then out:line("%d of %d groups: by least squares, no ReLU is behind what reads them", plain, all) end
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
   if result.budget and result.budget.reason then out:line("%s", widths.text(result.budget)) end

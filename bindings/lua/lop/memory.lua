@@ -4,6 +4,7 @@
 local core = require "lop.core"
 local frontier = require "lop.frontier"
 local reader = require "lop.reader"
+local relu = require "lop.relu"
 local store = require "lop.store"
 local units = require "lop.units"
 
@@ -78,7 +79,7 @@ local function frontier_bytes(net, list, size)
   return most, widest, target
 end
 
-local function gram_bytes(net, list)
+local function gram_bytes(net, list, opts)
   local most = 0
   for _, unit in ipairs(list) do
     local names = {unit.producer}
@@ -92,7 +93,8 @@ local function gram_bytes(net, list)
         most = math.max(most, (6 * rows * (unknowns + filters) + 32 * rows * (rows + filters)
                                + 8 * 64 * 64 * unit.width + 8 * 64 * unknowns) / COPIES)
       elseif layer then
-        most = math.max(most, #unit.consumers * 8 * (unknowns + 1) * (unknowns + 1 + shape[1]))
+        local rows = opts.reconstruct == "relu" and relu.ROWS * (unknowns + 3 * shape[1]) or 0
+        most = math.max(most, #unit.consumers * (8 * (unknowns + 1) * (unknowns + 1 + shape[1]) + 4 * rows))
       end
     end
   end
@@ -104,7 +106,8 @@ end
 ---@param list table[]        units
 ---@param images integer      calibration images
 ---@param held integer        held-out ones
----@param opts {data_bytes: integer?, producer: integer?}     data_bytes: of the data sets, which are kept whole
+---@param opts {data_bytes: integer?, producer: integer?, reconstruct: string?}   data_bytes: of the data sets, which
+---                           are kept whole
 ---@return {kept: integer, spilled: integer, slot: integer, entries: integer}
 ---        bytes with the frontiers in memory, and on disk; there, the bytes of an entry and how many there are at once
 function memory.needs(net, list, images, held, opts)
@@ -115,7 +118,7 @@ function memory.needs(net, list, images, held, opts)
   if opts.producer == 0 then target = 0 end
   local work = math.min(math.max(images, held), chunk) * (2 * front + VALUES * widest)
   local spilled = BASE + SLACK + (opts.data_bytes or 0) + NETS * net:bytes() + work
-    + math.ceil(COPIES * gram_bytes(net, list))
+    + math.ceil(COPIES * gram_bytes(net, list, opts))
     + core.threads() * 8 * widest
   local chunks, apart = (images - 1) // chunk + 1, (held - 1) // chunk + 1
   return {kept = spilled + fronts * (images + held) * front + held * target, spilled = spilled,

@@ -12,6 +12,7 @@ local producer = require "lop.producer"
 local ranks = require "lop.ranks"
 local rules = require "lop.policy.rules"
 local reader = require "lop.reader"
+local relu = require "lop.relu"
 local solve = require "lop.solve"
 local stream = require "lop.stream"
 local units = require "lop.units"
@@ -185,6 +186,7 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
   if refits then refit(base, net, unit.producer, i, sides, own) end
   if report.width_after >= unit.width then return nil end
   local channels
+  if own.reconstruct == "relu" then report.relu = relu.behind(net, unit, unit.consumers[1]) ~= nil end
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
   report.channels, report.method = zero_based(channels, unit), solve.substitute(unit, own)
   if own.producer > 0 and not own.around(unit).changed then
@@ -241,7 +243,7 @@ local function run(base, list, widths, set, held, opts)
     local passes = opts.passes.count
     if done > finished then
       local drifted = unit.first == unit.producer and first < i and not solved[unit.producer]
-      local refits = drifted and own.refit and own.reconstruct == "least-squares"
+      local refits = drifted and own.refit and solve.solves(own.reconstruct)
       entry = {report = report, channels = do_unit(base, net, unit, i, report, sides, refits, own)}
       entry.passes, report.seconds = opts.passes.count - passes, core.system.seconds() - began
       if journal then journal:add(entry, net) end

@@ -23,8 +23,8 @@ local select = {type = "table", word = "method", help = "how channels are chosen
 }}
 
 local reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
-  method = {type = "string", choices = {"least-squares", "scale", "none"}, later = {"relu"}, default = "least-squares",
-            help = "all weights, a factor for each channel, or the bias alone"},
+  method = {type = "string", choices = {"least-squares", "relu", "scale", "none"}, default = "least-squares",
+            help = "all weights, all as a ReLU behind lets them through, a factor for each channel, the bias"},
   intercept = {type = "boolean", default = true, help = "false: biases stay as they are"},
   ridge = {type = "number", word = "auto", from = 0, default = "auto",
            help = "toward the original weights; auto: by held-out images"},

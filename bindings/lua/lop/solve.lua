@@ -5,6 +5,7 @@ local behind = require "lop.behind"
 local choose = require "lop.choose"
 local core = require "lop.core"
 local reader = require "lop.reader"
+local relu = require "lop.relu"
 local stream = require "lop.stream"
 local units = require "lop.units"
 
@@ -83,17 +84,34 @@ function solve.target(base, net, consumer, original, now, opts)
   end
 end
 
+-- With method "relu" the statistics of consumers with a ReLU behind keep rows: list.relu, and list.beside where a
+-- residual addition comes between, by consumer.
+local function keep_rows(net, unit, k, c, number, side, list, opts)
+  if opts.reconstruct ~= "relu" or opts.intercept == false then return opts end
+  local where, layer = relu.behind(net, unit, c), reader.layer(net, c.name)
+  if not where or layer.matrix then return opts end
+  local taps = c.window.kernel[1] * c.window.kernel[2]
+  local filters = layer.weight:shape()[1]
+  list.relu[k] = true
+  if where == "sum" then
+    local how = {seed = opts.seed, layer = number,
+                 positions = solve.positions(opts, layer.weight:size() // (filters * taps), taps, side.now.images)}
+    list.beside[k] = relu.beside(net, c, how, side)
+  end
+  return relu.with_rows(opts)
+end
+
 local FURTHER = 1 << 12                 -- added to a unit's number for each further consumer: its own positions
 
 --- Statistics of each consumer of a unit, for one side's images.
 ---@return lop.stats[]
 function solve.statistics(base, net, unit, number, side, opts)
-  local list = {}
+  local list = {relu = {}, beside = {}}
   local function gather(k, c, at)
-    local layer = reader.layer(net, c.name)
-    list[k] = solve.gather(layer, c.window, number + (k - 1) * FURTHER, at.now,
-                           at.now:part(net, {layer.inputs[1].name}),
-                           solve.target(base, net, c, at.original, at.now, opts), opts)
+    local layer, address = reader.layer(net, c.name), number + (k - 1) * FURTHER
+    local own = keep_rows(net, unit, k, c, address, at, list, opts)
+    list[k] = solve.gather(layer, c.window, address, at.now, at.now:part(net, {layer.inputs[1].name}),
+                           solve.target(base, net, c, at.original, at.now, opts), own)
   end
   if unit.stream then
     stream.walk(base, net, unit, side, gather)
@@ -239,6 +257,9 @@ function solve.keep(net, unit, stats, order, width, opts)
   return list, lambda
 end
 
+--- Whether a method solves for weights.
+function solve.solves(method) return method == "least-squares" or method == "relu" end
+
 --- How a layer (of reader.layer) is rebuilt: what stats:reconstruct takes. Without a free intercept the layer's own
 --- bias stays, as where it can have none.
 function solve.how(layer, held, opts)
@@ -250,13 +271,23 @@ function solve.how(layer, held, opts)
     core.fail("unsupported", ("layer '%s' reads more than %d values: reconstruct.method is least-squares or none "
       .. "there, or skip its group"):format(layer.name, units.MOST))
   end
-  return {weight = layer.weight, method = opts.reconstruct, ridge = opts.ridge or nil, held = held, bias = bias}
+  local method = opts.reconstruct == "relu" and "least-squares" or opts.reconstruct
+  return {weight = layer.weight, method = method, ridge = opts.ridge or nil, held = held, bias = bias}
+end
+
+-- The same for a unit's consumer number k, by the rows that its statistics keep where a ReLU is behind it.
+local function how_of(net, unit, k, stats, held, opts)
+  local how = solve.how(reader.layer(net, unit.consumers[k].name), held and held[k], opts)
+  if stats.relu and stats.relu[k] then
+    how.method, how.beside, how.held_beside = "relu", stats.beside[k], held and held.beside[k]
+  end
+  return how
 end
 
 --- Rounds of refitting a unit's producer (lop.producer): of least squares, and where biases may change.
 ---@param reconstruct table   of a recipe
 function solve.rounds(reconstruct)
-  return reconstruct.method == "least-squares" and reconstruct.intercept and reconstruct.producer or 0
+  return solve.solves(reconstruct.method) and reconstruct.intercept and reconstruct.producer or 0
 end
 
 --- Gives a layer what stats:reconstruct found.
@@ -283,7 +314,7 @@ function solve.cut(net, unit, stats, held, keep, opts)
   for k, c in ipairs(unit.consumers) do
     local inputs, left = {}, {}
     for entry, own in ipairs((entries_of(net, unit, c, opts))) do inputs[#inputs + 1] = kept[own] and entry or nil end
-    local w, b, e = stats[k]:reconstruct(inputs, solve.how(reader.layer(net, c.name), held and held[k], opts))
+    local w, b, e = stats[k]:reconstruct(inputs, how_of(net, unit, k, stats, held, opts))
     local filters = reader.own(net:filters(c.name, unit.group), unit, alive)
     local times = reader.times(c.window)
     for filter, own in ipairs(filters) do
@@ -307,7 +338,7 @@ function solve.rebuild(base, net, unit, number, sides, opts)
   for k, c in ipairs(unit.consumers) do
     local layer, all = reader.layer(net, c.name), {}
     for i = 1, layer.weight:shape()[2] do all[i] = i end
-    local w, b, e = stats[k]:reconstruct(all, solve.how(layer, held[k], opts))
+    local w, b, e = stats[k]:reconstruct(all, how_of(net, unit, k, stats, held, opts))
     solve.set(net, c.name, opts, w, b)
     err = err + e / #unit.consumers
   end
