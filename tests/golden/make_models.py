@@ -297,7 +297,8 @@ def torch_free():
 
 
 def other_floats():
-    """The same net in float32 (plain), float64 and float16. All numbers are float16's: the results must agree."""
+    """The same net in float32 (plain), float64, float16, and bfloat16 (brain). All numbers are float16's, so that the
+    results of the first three must agree; of bfloat16 they are cut to its 8 bits."""
     exact = [(n, a.astype(np.float16)) for n, a in (
         ("w1", weight(6, 3, 3, 3)), ("b1", weight(6)), ("w2", weight(5, 6)), ("b2", weight(5)))]
     nodes = [node("Conv", ["x", "w1", "b1"], ["a"], name="conv", pads=[1, 1, 1, 1]), node("Relu", ["a"], ["b"]),
@@ -309,6 +310,9 @@ def other_floats():
                            ("half", TensorProto.FLOAT16, np.float16)):
         save(name, nodes, [value("x", ["N", 3, 8, 8], kind)], [value("y", ["N", 5], kind)],
              [init(n, a.astype(of)) for n, a in exact], [x[0].astype(of)] if name != "double" else [], 13)
+    upper = [(n, a.shape, (a.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)) for n, a in exact]
+    save("brain", nodes, [value("x", ["N", 3, 8, 8], TensorProto.BFLOAT16)], [value("y", ["N", 5], TensorProto.BFLOAT16)],
+         [helper.make_tensor(n, TensorProto.BFLOAT16, shape, bits.tobytes(), raw=True) for n, shape, bits in upper], [], 13)
 
 
 def doubles():

@@ -91,8 +91,9 @@ function madeUp(session) {
 // The operator that ONNX Runtime has no kernel for, or null.
 async function missing(file) {
   try { await ort.InferenceSession.create(file, OPTIONS); } catch (e) {
-    const m = /Could not find an implementation for (\S+)/.exec(String(e.message || e));
-    if (m) return m[1];
+    const m = /Could not find an implementation for (\S+)|Type 'tensor\(bfloat16\)' of .* of operator \((\S+)\)/.exec(
+      String(e.message || e));
+    if (m) return m[1] || m[2];
     throw e;
   }
   return null;

@@ -70,7 +70,11 @@ local other_float = {float64 = true, float16 = true, bfloat16 = true}
 -- input's type.
 local function read(file, input, preprocess)
   local kind = path_of(file):match("%.(%w+)$")
-  if not kind or not pictures[kind:lower()] then return lop.load_npy(file) end
+  if not kind or not pictures[kind:lower()] then
+    local x = lop.load_npy(file)
+    local as_numpy = input and input.type == "bfloat16" and x:type() == "float32"      -- which has no bfloat16
+    return as_numpy and x:to(input.type) or x
+  end
   local set = lop.data("images:" .. file, {preprocess = preprocess, input = input and input.shape})
   local x = set:batch(1, 1)
   return input and other_float[input.type] and x:to(input.type) or x
@@ -112,7 +116,8 @@ end
 return {
   summary = "run a model on .npy files or pictures; outputs as .npy",
   usage = "exec MODEL --input [NAME=]FILE ... [--preprocess P] [-o PREFIX]",
-  text = "A picture (.jpg, .jpeg, .png) is made to fit the input; FILE?fit=stretch says how, as for data sets.",
+  text = "A picture (.jpg, .jpeg, .png) is made to fit the input; FILE?fit=stretch says how, as for data sets.\n" ..
+         "What is bfloat16 in the model is float32 in .npy files.",
   positional = {"MODEL"},
   options = {
     {name = "input", type = "string", value = "FILE", repeated = true,
@@ -134,6 +139,7 @@ return {
     local listed = json.array {}
     for i, value in ipairs(net:describe().outputs) do
       local t, file = results[i], file_of(opts.output or "output", i, results.n)
+      if t:type() == "bfloat16" then t = t:to("float32") end
       t:save_npy(file)
       listed[i] = {name = value.name, shape = json.array(t:shape()), file = file}
       out:line("%s  %s  %s", value.name, table.concat(t:shape(), "x"), file)
