@@ -268,8 +268,8 @@ static void push_costs(lua_State *L, const lop_graph *g, const lop_shapes *s)
 }
 
 /* What can be told of any model, also of one that does not run here.
- * ---@return table  inputs and outputs (and what they declare), layers; macs, params, peak_bytes where known; reason: why
- *                   something is not known */
+ * ---@return table  inputs and outputs (and what they declare), layers; macs, params, peak_bytes where known;
+ *                   reason: why something is not known */
 static int net_describe(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
@@ -565,7 +565,8 @@ static const luaL_Reg methods[] = {
     {"save", net_save}, {"clone", net_clone}, {"macs", net_macs}, {"params", net_params}, {"bytes", net_bytes},
     {"inputs", net_inputs}, {"outputs", net_outputs}, {"layers", net_layers}, {"layer", net_layer},
     {"describe", net_describe}, {"set_shape", net_set_shape}, {"shapes_of", net_shapes_of},
-    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor}, {"sample", net_sample},
+    {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor},
+    {"sample", net_sample},
     {"write_part", net_write_part},
     {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},

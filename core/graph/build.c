@@ -55,7 +55,8 @@ lop_status lop_graph_set_input_shape(lop_graph *g, int id, const lop_shape *shap
         fits = v->shape.dim[d] < 0 || shape->dim[d] < 0 || v->shape.dim[d] == shape->dim[d];
     if (!fits)
         return lop_fail(err, LOP_E_ARG, "input '%s' is %s in the model, %s given", v->name,
-                        lop_shape_text(&v->shape, declared, sizeof declared), lop_shape_text(shape, given, sizeof given));
+                        lop_shape_text(&v->shape, declared, sizeof declared),
+                        lop_shape_text(shape, given, sizeof given));
     if (!v->shaped) v->shape = *shape;
     v->shaped = true;
     for (int d = 0; d < shape->ndim; d++) {

@@ -221,8 +221,8 @@ lop_status lop_node_cost(const lop_graph *g, const lop_shapes *s, int node, lop_
 lop_status lop_graph_params(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err);
 lop_status lop_graph_cost(const lop_graph *g, const lop_shapes *s, lop_cost *out, lop_error *err);
 
-/* The most bytes of values that are alive at once when the nodes run one by one, in order: an input from the start to its
- * last reader, an output to the end, constants not at all. UNSUPPORTED names a value whose shape is not known. */
+/* The most bytes of values that are alive at once when the nodes run one by one, in order: an input from the start to
+ * its last reader, an output to the end, constants not at all. UNSUPPORTED names a value whose shape is not known. */
 lop_status lop_graph_peak_bytes(const lop_graph *g, const lop_shapes *s, int64_t *bytes, lop_error *err);
 
 /* ---- BN folding (graph/fold_bn.c) ---- */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/models/round_trip.sh BUILD FILE ... - each ONNX file, loaded and saved: the same model by python3's onnx, the same
-# bytes when that is loaded and saved again, and in ONNX Runtime the same outputs, to the bit. NODE_PATH: where
+# tests/models/round_trip.sh BUILD FILE ... - each ONNX file, loaded and saved: the same model by python3's onnx, the
+# same bytes when that is loaded and saved again, and in ONNX Runtime the same outputs, to the bit. NODE_PATH: where
 # onnxruntime-node is. What is not there is skipped with a message.
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,8 +1,8 @@
 #!/bin/sh
-# tests/models/torch_nets.sh - torchvision's nets, exported here with random weights: each loads, runs, agrees with torch
-# to 1e-4 of its largest output (of 1, where that is less), and is the same graph, with the same output to the bit, after
-# a round trip through our writer: by lop itself, by python3's onnx, and in ONNX Runtime (round_trip.sh). Skips with a
-# message where torch is not installed. Usage: torch_nets.sh BUILD [NAME ...]
+# tests/models/torch_nets.sh - torchvision's nets, exported here with random weights: each loads, runs, agrees with
+# torch to 1e-4 of its largest output (of 1, where that is less), and is the same graph, with the same output to the
+# bit, after a round trip through our writer: by lop itself, by python3's onnx, and in ONNX Runtime (round_trip.sh).
+# Skips with a message where torch is not installed. Usage: torch_nets.sh BUILD [NAME ...]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$1
