@@ -54,6 +54,21 @@ describe("lop.timing", function()
   end)
 end)
 
+describe("a clock of a run", function()
+  it("is kept, and tells the same again", function()
+    local net, kept, real = open "digits-vgg", timing.recorder(), timing.clock
+    local list, widths = units.find(net), {}
+    for i, unit in ipairs(list) do widths[i] = unit.width // 2 end
+    timing.clock = clock
+    local foretold = times.cost(net, list, kept)(widths)
+    timing.clock = real
+    assert.equal(times.cost(net, list, clock)(widths), foretold)
+    local again = timing.replayer(kept.log)
+    assert.equal(foretold, times.cost(net, list, again)(widths))
+    assert.error_matches(function() again.net(net) end, "more times than were measured")
+  end)
+end)
+
 describe("lop.times", function()
   it("foretells the time of widths, ranks and samplers together", function()
     for _, name in ipairs {"digits-vgg", "digits-resnet"} do

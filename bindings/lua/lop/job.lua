@@ -5,6 +5,7 @@ local evaluate = require "lop.evaluate"
 local json = require "lop.json"
 local prune = require "lop.prune"
 local solve = require "lop.solve"
+local timing = require "lop.timing"
 local widths = require "lop.policy.widths"
 
 local job = {}
@@ -56,8 +57,9 @@ function job.open(recipe, out, net)
 end
 
 --- What prune.run and prune.plan take, of a recipe and what it opened.
----@param limits {memory: integer?, scratch: string?}?    bytes that may be used, half of what is free where absent; a
----                           folder for what does not fit
+---@param limits {memory: integer?, scratch: string?, times: table?}?   bytes that may be used, half of what is free
+---                           where absent; a folder for what does not fit; the times of an earlier run, which this one
+---                           is to see again
 function job.options(recipe, opened, limits, progress)
   limits = limits or {}
   local positions, ridge, method = recipe.calibrate.positions, recipe.reconstruct.ridge, recipe.reconstruct.method
@@ -65,7 +67,7 @@ function job.options(recipe, opened, limits, progress)
           select = recipe.select, original = opened.net, reconstruct = method, intercept = recipe.reconstruct.intercept,
           ridge = ridge ~= "auto" and ridge or nil, compensate = recipe.residual.target == "compensate",
           producer = solve.rounds(recipe.reconstruct), refit = solve.solves(method), seed = recipe.seed,
-          passes = {count = 0},
+          passes = {count = 0}, clock = limits.times and timing.replayer(limits.times) or timing.recorder(),
           positions = positions ~= "auto" and positions or nil, progress = progress,
           data_bytes = opened.bytes, memory = limits.memory or core.system.free_memory() // 2,
           scratch = limits.scratch}

@@ -30,6 +30,31 @@ function timing.clock.steps(net)
   return by
 end
 
+--- A clock that keeps what it tells, in order, in its `log`.
+function timing.recorder()
+  local log = {net = {}, steps = {}}
+  return {log = log, net = function(net)
+    log.net[#log.net + 1] = timing.clock.net(net)
+    return log.net[#log.net]
+  end, steps = function(net)
+    log.steps[#log.steps + 1] = timing.clock.steps(net)
+    return log.steps[#log.steps]
+  end}
+end
+
+--- A clock that tells what another one told, for a run that is done again.
+---@param log table           of timing.recorder
+function timing.replayer(log)
+  local at = {net = 0, steps = 0}
+  local function tell(what)
+    at[what] = at[what] + 1
+    local told = log[what][at[what]]
+    if not told then core.fail("difference", "the run asks for more times than were measured then") end
+    return told
+  end
+  return {log = log, net = function() return tell "net" end, steps = function() return tell "steps" end}
+end
+
 -- One layer alone, with c channels and n filters.
 local function net_of(about, c, n)
   if about.op == "Gemm" then

@@ -222,6 +222,7 @@ function widths.find(original, base, list, set, held, opts)
   if goal.kind == "ms" then
     local found, losses, curves = in_time(base, list, goal, solve, clock)
     for _, key in ipairs {"before", "target", "after"} do goal[key] = 1e-6 * goal[key] end
+    goal.times = clock.log              -- as measured: replay sees them again
     return found, losses, goal, curves
   end
   local found, losses, curves = solve(goal)

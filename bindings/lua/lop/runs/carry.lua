@@ -94,7 +94,7 @@ end
 ---@param folder string
 ---@param out table           lop.output; its log is the folder's log.txt
 ---@param opts {memory: integer?, scratch: string?, resume: boolean?, force: boolean?, clean: boolean?,
----        check: fun(head: table)?}
+---        times: table?, check: fun(head: table)?}
 ---                           check: may raise before anything is written
 ---@return table result       the fields of --json
 function carry.out(request, folder, out, opts)

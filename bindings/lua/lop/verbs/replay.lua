@@ -46,7 +46,8 @@ return {
     check_outputs(was, folder)
     local request, into = carry.again(was, {}, opts.trust), opts.output or spare_folder()
     local ok, e = pcall(carry.out, request, into, out, {
-      memory = opts.memory, scratch = opts.scratch, check = function(now) check_inputs(was, now) end,
+      memory = opts.memory, scratch = opts.scratch, times = (was.result.budget or {}).times,
+      check = function(now) check_inputs(was, now) end,
     })
     local now = ok and record.of(into)
     if not opts.output then
