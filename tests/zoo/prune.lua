@@ -123,11 +123,12 @@ local function pruned(name, from, speedup)
   local began = core.system.seconds()
   local net, path = lop.load(from), ("%s/pruned.onnx"):format(folder)
   local data, preprocess = calibration(net)
+  local large = net:params() > LARGE
   local ok, small, report = pcall(lop.prune, net, {
     preprocess = preprocess, budget = {speedup = speedup},
-    calibrate = {data = data, images = 16, positions = takes_photos(net) and 100 or 10},
+    calibrate = {data = data, images = 16, positions = (not large or takes_photos(net)) and 100 or 10},
     allocate = "uniform", reconstruct = {producer = 0, ridge = 0.1}, seed = 3,
-    select = {method = net:params() > LARGE and "l2" or "elimination"}})
+    select = {method = large and "l2" or "elimination"}})
   if not ok and type(small) == "table" and small.code == "interrupted" then error(small, 0) end
   if not ok then fail(name, "%gx: %s", speedup, tostring(small)) return end
   small:save(path)
