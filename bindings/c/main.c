@@ -1,4 +1,4 @@
-/* bindings/c/main.c - the program lop: a state of Lua with lop.core in it, handed to lop.cli. */
+/* bindings/c/main.c - the program lop: a state of Lua with lop.core in it, handed to lop.program.cli. */
 #include "lop_lua.h"
 #include <limits.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ static void watch_interrupts(void)
 
 static bool has_modules(lua_State *L, const char *folder)
 {
-    return access(lua_pushfstring(L, "%s/lop/cli.lua", folder), R_OK) == 0;
+    return access(lua_pushfstring(L, "%s/lop/program/cli.lua", folder), R_OK) == 0;
 }
 
 /* The Lua files beside the program in the build folder, else those of an installation: PREFIX/bin and PREFIX/share. */
@@ -74,7 +74,7 @@ static int run(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, LOPL_INTERRUPT);
     set_path(L);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "lop.cli");
+    lua_pushliteral(L, "lop.program.cli");
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "main");
     lua_createtable(L, argc, 0);

@@ -4,7 +4,7 @@
 
 local common = dofile((arg[0]:match("^(.*/)") or "") .. "common.lua")
 local evaluate = require "lop.evaluate"
-local output = require "lop.output"
+local output = require "lop.program.output"
 
 local set = common.settings(arg, {
   model = "models/resnet56-bn.onnx", data = "cifar10:data/cifar10", preprocess = "cifar10", images = 500, seed = 0,

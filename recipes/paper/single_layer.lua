@@ -11,7 +11,7 @@ local common = dofile(folder .. "common.lua")
 local chart = require "lop.plot.chart"
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
-local output = require "lop.output"
+local output = require "lop.program.output"
 
 local set = common.settings(arg, {
   model = folder .. "../models/digits-vgg/model.onnx", data = "mnist:" .. folder .. "../data/digits", test = "",

@@ -8,7 +8,7 @@
 local common = dofile((arg[0]:match("^(.*/)") or "") .. "common.lua")
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
-local output = require "lop.output"
+local output = require "lop.program.output"
 
 local set = common.settings(arg, {
   model = "models/squeezenet.onnx", data = "images:data/imagenet/train", test = "images:data/imagenet/val",

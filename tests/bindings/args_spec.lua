@@ -1,5 +1,5 @@
-local args = require "lop.args"                                 -- tests/bindings/args_spec.lua
-local options = require "lop.options"
+local args = require "lop.program.args"                                 -- tests/bindings/args_spec.lua
+local options = require "lop.program.options"
 
 local spec = {
   usage = "prune MODEL --data SPEC",

@@ -1,5 +1,5 @@
 local lop = require "lop"                                       -- tests/bindings/frontier_spec.lua
-local frontier = require "lop.frontier"
+local frontier = require "lop.engine.frontier"
 local nets = dofile "tests/bindings/nets.lua"
 
 describe("a frontier", function()

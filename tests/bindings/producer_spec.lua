@@ -1,5 +1,5 @@
 local lop = require "lop"                                       -- tests/bindings/producer_spec.lua
-local producer = require "lop.producer"
+local producer = require "lop.engine.producer"
 
 local MODELS, DATA = "recipes/models/", "recipes/data/digits"
 

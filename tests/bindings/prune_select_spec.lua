@@ -1,10 +1,10 @@
 local lop = require "lop"                                       -- tests/bindings/prune_select_spec.lua
-local behind = require "lop.behind"
-local choose = require "lop.choose"
-local frontier = require "lop.frontier"
+local behind = require "lop.engine.behind"
+local choose = require "lop.engine.choose"
+local frontier = require "lop.engine.frontier"
 local layer = dofile "tests/bindings/layer.lua"
-local solve = require "lop.solve"
-local units = require "lop.units"
+local solve = require "lop.engine.solve"
+local units = require "lop.engine.units"
 
 describe("a recipe's selection", function()
   local path = layer.pictures(60)

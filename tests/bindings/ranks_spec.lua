@@ -1,10 +1,10 @@
 local lop = require "lop"                                       -- tests/bindings/ranks_spec.lua
 local core = require "lop.core"
-local cost_of = require("lop.cost").of
-local joint = require "lop.joint"
-local kinds = require "lop.kinds"
+local cost_of = require("lop.budget.cost").of
+local joint = require "lop.budget.joint"
+local kinds = require "lop.cuts.kinds"
 local nets = dofile "tests/bindings/nets.lua"
-local units = require "lop.units"
+local units = require "lop.engine.units"
 
 local function conv(shape, how)
   return lop.graph {inputs = {{name = "x", shape = {"N", shape[2], 11, 9}}}, outputs = {"y"},
@@ -54,7 +54,7 @@ describe("net:factor", function()
   end)
 end)
 
-describe("lop.ranks", function()
+describe("lop.cuts.ranks", function()
   local net = nets.plain()
   local list = kinds.merge(net, units.find(net), {rank = true})
   it("finds the convolutions that a rank saves in", function()
@@ -175,7 +175,7 @@ describe("lop.decompose", function()
   end)
 end)
 
-describe("lop.joint", function()
+describe("lop.budget.joint", function()
   it("finds the best of all choices", function()
     local list = {{name = "a", width = 4, producers = {"a"}, consumers = {{name = "b"}}},
                   {name = "a:rank", kind = "rank", producer = "a", producers = {"a"}, width = 6, most = 3},

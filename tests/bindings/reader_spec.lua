@@ -1,7 +1,7 @@
 local lop = require "lop"                                       -- tests/bindings/reader_spec.lua
 local nets = dofile "tests/bindings/nets.lua"
-local reader = require "lop.reader"
-local units = require "lop.units"
+local reader = require "lop.engine.reader"
+local units = require "lop.engine.units"
 
 -- Nets of a few nodes: conv, gemm, matmul and node add one and return what it makes.
 local function builder()

@@ -1,7 +1,7 @@
 local lop = require "lop"                                       -- tests/bindings/relu_spec.lua
 local nets = dofile "tests/bindings/nets.lua"
-local relu = require "lop.relu"
-local units = require "lop.units"
+local relu = require "lop.engine.relu"
+local units = require "lop.engine.units"
 
 local function behind(net)
   local by = {}

@@ -1,6 +1,6 @@
 local lop = require "lop"                                       -- tests/bindings/repl_spec.lua
-local pretty = require "lop.pretty"
-local repl = require "lop.repl"
+local pretty = require "lop.program.pretty"
+local repl = require "lop.program.repl"
 
 describe("repl.complete", function()
   local env = {lop = lop, print = print, t = lop.zeros {2}, path = {one = {two_a = 1, two_b = print}}, _G = {}, __x = 1}

@@ -3,7 +3,7 @@ local carry = require "lop.runs.carry"
 local core = require "lop.core"
 local differ = require "lop.runs.differ"
 local folders = require "lop.runs.folder"
-local output = require "lop.output"
+local output = require "lop.program.output"
 local record = require "lop.runs.record"
 
 local system = core.system

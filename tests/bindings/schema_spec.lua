@@ -1,5 +1,5 @@
 local lop = require "lop"                                       -- tests/bindings/schema_spec.lua
-local help = require "lop.help"
+local help = require "lop.program.help"
 local recipes = require "lop.recipe"
 local schema = require "lop.schema"
 

@@ -1,5 +1,5 @@
 local lop = require "lop"                                       -- tests/bindings/select_spec.lua
-local choose = require "lop.choose"
+local choose = require "lop.engine.choose"
 local layer = dofile "tests/bindings/layer.lua"
 
 local function message_of(f, ...)

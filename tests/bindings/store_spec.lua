@@ -1,11 +1,11 @@
 -- tests/bindings/store_spec.lua - what waits on disk comes back as it was, and pruning from there gives the same bytes.
 local lop = require "lop"
 local core = require "lop.core"
-local frontier = require "lop.frontier"
+local frontier = require "lop.engine.frontier"
 local json = require "dkjson"
-local memory = require "lop.memory"
+local memory = require "lop.engine.memory"
 local nets = dofile "tests/bindings/nets.lua"
-local store = require "lop.store"
+local store = require "lop.engine.store"
 
 local program = package.searchpath("lop", package.path):match("^(.*)/share/lua/5.4/lop/init.lua$") .. "/lop"
 local MODEL, DATA = "recipes/models/digits-resnet/model.onnx", "--data mnist:recipes/data/digits --preprocess unit"

@@ -1,6 +1,6 @@
 local lop = require "lop"                                       -- tests/bindings/stream_spec.lua
 local nets = dofile "tests/bindings/nets.lua"
-local units = require "lop.units"
+local units = require "lop.engine.units"
 
 local function of_stream(name) return name == "stem" or name:match "%.z$" or name:match "%.side$" end
 local function reads_stream(name) return name:match "%.a$" or name:match "%.side$" end

@@ -1,12 +1,12 @@
 local lop = require "lop"                                       -- tests/bindings/times_spec.lua
 local job = require "lop.job"
-local kinds = require "lop.kinds"
+local kinds = require "lop.cuts.kinds"
 local nets = dofile "tests/bindings/nets.lua"
 local prune = require "lop.prune"
 local schema = require "lop.schema"
-local times = require "lop.times"
-local timing = require "lop.timing"
-local units = require "lop.units"
+local times = require "lop.budget.times"
+local timing = require "lop.budget.timing"
+local units = require "lop.engine.units"
 
 -- A machine that takes 0.1 ns a multiply-add and 1 ns for every number that any other layer makes.
 local asked = 0
@@ -36,7 +36,7 @@ local function open(name)
   return net
 end
 
-describe("lop.timing", function()
+describe("lop.budget.timing", function()
   it("measures a layer once at a coarse grid, and goes along planes between", function()
     local at, before = timing.table(clock), asked
     local about = {op = "Conv", channels = 32, filters = 64, rows = 9, columns = 7,
@@ -69,7 +69,7 @@ describe("a clock of a run", function()
   end)
 end)
 
-describe("lop.times", function()
+describe("lop.budget.times", function()
   it("foretells the time of widths, ranks and samplers together", function()
     for _, name in ipairs {"digits-vgg", "digits-resnet"} do
       local net = open(name)

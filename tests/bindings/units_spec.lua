@@ -1,6 +1,6 @@
 local lop = require "lop"                                       -- tests/bindings/units_spec.lua
 local nets = dofile "tests/bindings/nets.lua"
-local units = require "lop.units"
+local units = require "lop.engine.units"
 
 describe("units.cost", function()
   local cases = {plain = nets.plain(), residual = nets.residual({1, 2}, 6), bottleneck = nets.residual({2, 1}, 5, true),

@@ -1,6 +1,6 @@
 local lop = require "lop"                                       -- tests/bindings/wide_spec.lua
 local layer = dofile "tests/bindings/layer.lua"
-local units = require "lop.units"
+local units = require "lop.engine.units"
 
 -- A convolution, ReLU and two Gemms, the first behind a Flatten of 6 x side x side values.
 local function flat_net(side)

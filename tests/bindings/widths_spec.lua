@@ -1,6 +1,6 @@
 local lop = require "lop"                                       -- tests/bindings/widths_spec.lua
 local nets = dofile "tests/bindings/nets.lua"
-local units = require "lop.units"
+local units = require "lop.engine.units"
 
 local small, large = nets.pictures(90, 8), nets.pictures(40, 32)
 local plain, vgg = nets.plain(), nets.vgg16()

@@ -1,7 +1,7 @@
 local lop = require "lop"                                       -- tests/bindings/writers_spec.lua
-local cost_of = require("lop.cost").of
-local kinds = require "lop.kinds"
-local units = require "lop.units"
+local cost_of = require("lop.budget.cost").of
+local kinds = require "lop.cuts.kinds"
+local units = require "lop.engine.units"
 
 local function conv(opset, bias)
   return lop.graph {inputs = {{name = "x", shape = {"N", 3, 9, 7}}}, outputs = {"y"}, opset = opset,

@@ -1,10 +1,10 @@
 -- bindings/lua/lop/decompose.lua - lop.decompose: one layer as two of lower rank, by hand. Pruning does the same with
--- cuts = {"rank"} (lop.ranks).
+-- cuts = {"rank"} (lop.cuts.ranks).
 
 local check = require "lop.check"
 local core = require "lop.core"
-local reader = require "lop.reader"
-local units = require "lop.units"
+local reader = require "lop.engine.reader"
+local units = require "lop.engine.units"
 
 local decompose = {}
 

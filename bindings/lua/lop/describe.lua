@@ -1,7 +1,7 @@
 -- bindings/lua/lop/describe.lua - nets, layers and groups as text.
 
 local core = require "lop.core"
-local output = require "lop.output"
+local output = require "lop.program.output"
 
 local describe = {}
 

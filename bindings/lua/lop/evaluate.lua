@@ -26,7 +26,7 @@ end
 --- is told.
 ---@param spec string
 ---@param opts {preprocess: string?, split: string?}
----@param out table           lop.output
+---@param out table           lop.program.output
 function evaluate.open(net, spec, opts, out)
   local input = input_of(net)
   local set = core.data(spec, {preprocess = opts.preprocess, split = opts.split, input = input and input.shape})

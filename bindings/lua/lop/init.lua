@@ -17,7 +17,7 @@ end
 
 require("lop.describe").install()
 
-local choose = require "lop.choose"
+local choose = require "lop.engine.choose"
 lop.select, lop.curve, lop.reconstruct = choose.select, choose.curve, choose.reconstruct
 lop.sample, lop.lasso = require("lop.sample").run, require("lop.path").new
 lop.lambda = require("lop.lambda").schedules
@@ -38,7 +38,7 @@ end})
 local function recipe_for(opts)
   local recipe = {model = "(a net)"}
   for key, value in pairs(opts or {}) do recipe[key] = value end
-  return require("lop.schema").check(recipe), require("lop.output").new {quiet = true}
+  return require("lop.schema").check(recipe), require("lop.program.output").new {quiet = true}
 end
 
 --- Prunes a copy of a net.

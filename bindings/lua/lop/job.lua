@@ -4,8 +4,8 @@ local core = require "lop.core"
 local evaluate = require "lop.evaluate"
 local json = require "lop.json"
 local prune = require "lop.prune"
-local solve = require "lop.solve"
-local timing = require "lop.timing"
+local solve = require "lop.engine.solve"
+local timing = require "lop.budget.timing"
 local widths = require "lop.policy.widths"
 
 local job = {}

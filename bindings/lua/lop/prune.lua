@@ -3,21 +3,21 @@
 -- 3.3).
 
 local core = require "lop.core"
-local cost = require "lop.cost"
-local frontier = require "lop.frontier"
-local kinds = require "lop.kinds"
-local memory = require "lop.memory"
+local cost = require "lop.budget.cost"
+local frontier = require "lop.engine.frontier"
+local kinds = require "lop.cuts.kinds"
+local memory = require "lop.engine.memory"
 local order = require "lop.policy.order"
-local producer = require "lop.producer"
-local ranks = require "lop.ranks"
+local producer = require "lop.engine.producer"
+local ranks = require "lop.cuts.ranks"
 local rules = require "lop.policy.rules"
-local reader = require "lop.reader"
-local relu = require "lop.relu"
-local solve = require "lop.solve"
-local stream = require "lop.stream"
-local units = require "lop.units"
+local reader = require "lop.engine.reader"
+local relu = require "lop.engine.relu"
+local solve = require "lop.engine.solve"
+local stream = require "lop.engine.stream"
+local units = require "lop.engine.units"
 local widths_of = require "lop.policy.widths"
-local writers = require "lop.writers"
+local writers = require "lop.cuts.writers"
 
 local HELD = 256                        -- images held out for the losses of single cuts and for the ridge
 local REFIT = 1 << 16                   -- added to a unit's number: the positions of its producer's refit
@@ -305,7 +305,7 @@ local function all_units(base, recipe)
 end
 
 --- A net with batch normalisation folded and dead channels dropped, and its units as the recipe has them.
----@return table              {base, list, before, place}: before, the groups' widths; place, of lop.memory
+---@return table              {base, list, before, place}: before, the groups' widths; place, of lop.engine.memory
 function prune.open(original, set, held, opts)
   local base = original:clone()
   base:fold_constants()

@@ -178,7 +178,7 @@ for i, pair in ipairs(shared) do recipe.options[i] = pair[1] end
 
 --- The settings of a command line: those given as KEY=VALUE, and those options that are a key by another name.
 ---@param verb string
----@param opts table          as read by lop.args
+---@param opts table          as read by lop.program.args
 ---@param given {key: string, value: string}[]
 ---@return {key: string, value: string}[]
 function recipe.settings(verb, opts, given)

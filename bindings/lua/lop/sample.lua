@@ -1,12 +1,12 @@
 -- bindings/lua/lop/sample.lua - lop.sample: the sums of one layer, for people who look into a layer by hand.
 
-local behind = require "lop.behind"
+local behind = require "lop.engine.behind"
 local check = require "lop.check"
 local core = require "lop.core"
-local frontier = require "lop.frontier"
-local reader = require "lop.reader"
-local solve = require "lop.solve"
-local units = require "lop.units"
+local frontier = require "lop.engine.frontier"
+local reader = require "lop.engine.reader"
+local solve = require "lop.engine.solve"
+local units = require "lop.engine.units"
 
 local sample = {}
 

@@ -1,7 +1,7 @@
 -- bindings/lua/lop/schema.lua - every key of a recipe: type, default, meaning. The checks, the flags of lop prune and
 -- lop plan, and lop help recipe are made from this table.
 
-local choose = require "lop.choose"
+local choose = require "lop.engine.choose"
 local core = require "lop.core"
 local lambda = require "lop.lambda"
 

@@ -1,12 +1,12 @@
 -- bindings/lua/lop/sensitivity.lua - how much each group matters: the error of its consumers at every width, by exact
 -- elimination, and the loss of the network's outputs where that group alone is cut, measured at a few widths.
 
-local allocate = require "lop.allocate"
+local allocate = require "lop.budget.allocate"
 local chart = require "lop.plot.chart"
-local frontier = require "lop.frontier"
+local frontier = require "lop.engine.frontier"
 local json = require "lop.json"
 local prune = require "lop.prune"
-local solve = require "lop.solve"
+local solve = require "lop.engine.solve"
 
 local sensitivity = {}
 

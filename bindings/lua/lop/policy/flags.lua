@@ -68,7 +68,7 @@ end
 
 --- The recipe, checked.
 ---@param verb string
----@param opts table          as read by lop.args from flags.options()
+---@param opts table          as read by lop.program.args from flags.options()
 ---@param model string
 function flags.recipe(verb, opts, model)
   if not opts.data then

@@ -3,9 +3,9 @@
 local core = require "lop.core"
 local lambda = require "lop.lambda"
 local schema = require "lop.schema"
-local solve = require "lop.solve"
-local stream = require "lop.stream"
-local units = require "lop.units"
+local solve = require "lop.engine.solve"
+local stream = require "lop.engine.stream"
+local units = require "lop.engine.units"
 
 local rules = {}
 

@@ -1,13 +1,13 @@
 -- bindings/lua/lop/policy/widths.lua - from a budget to the width of each unit, by the way that `allocate` names.
 
-local allocate = require "lop.allocate"
+local allocate = require "lop.budget.allocate"
 local core = require "lop.core"
-local cost_of = require("lop.cost").of
+local cost_of = require("lop.budget.cost").of
 local order = require "lop.policy.order"
 local paper = require "lop.policy.paper"
-local times = require "lop.times"
-local timing = require "lop.timing"
-local units = require "lop.units"
+local times = require "lop.budget.times"
+local timing = require "lop.budget.timing"
+local units = require "lop.engine.units"
 
 local STEPS = 512                       -- of a common share
 local NEAR = 0.01                       -- a cost this close to the budget meets it

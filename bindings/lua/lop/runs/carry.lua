@@ -92,7 +92,7 @@ end
 --- Carries a request out.
 ---@param request table       from carry.request
 ---@param folder string
----@param out table           lop.output; its log is the folder's log.txt
+---@param out table           lop.program.output; its log is the folder's log.txt
 ---@param opts {memory: integer?, scratch: string?, resume: boolean?, force: boolean?, clean: boolean?,
 ---        times: table?, check: fun(head: table)?}
 ---                           check: may raise before anything is written

@@ -3,7 +3,7 @@
 local core = require "lop.core"
 local json = require "lop.json"
 local lop = require "lop"
-local shapes = require "lop.shapes"
+local shapes = require "lop.program.shapes"
 
 local function show_layers(net, opts, out)
   local steps = lop.time(net, {repeats = opts.repeats, layers = true})

@@ -1,6 +1,6 @@
 -- bindings/lua/lop/verbs/help.lua - lop help [VERB | recipe].
 
-local help = require "lop.help"
+local help = require "lop.program.help"
 
 return {
   summary = "what the program can do; lop help VERB for one of its verbs, lop help recipe for all keys",
@@ -8,7 +8,7 @@ return {
   positional = {"VERB"},
   least = 0,
   run = function(_, args, out)
-    local cli = require "lop.cli"
+    local cli = require "lop.program.cli"
     if args[1] == "recipe" then out:line("%s", help.recipe())
     elseif args[1] then out:line("%s", help.verb(args[1], cli.verb(args[1])))
     else out:line("%s", help.program(cli.verbs())) end

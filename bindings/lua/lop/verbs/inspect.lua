@@ -2,7 +2,7 @@
 
 local json = require "lop.json"
 local lop = require "lop"
-local shapes = require "lop.shapes"
+local shapes = require "lop.program.shapes"
 
 local function text_of(shape)
   if not shape then return "?" end

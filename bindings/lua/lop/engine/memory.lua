@@ -1,12 +1,12 @@
--- bindings/lua/lop/memory.lua - what a run will take, foretold from shapes, so that it is refused before it starts and
--- not ended by the system half way; and what of it goes to disk.
+-- bindings/lua/lop/engine/memory.lua - what a run will take, foretold from shapes, so that it is refused before it
+-- starts and not ended by the system half way; and what of it goes to disk.
 
 local core = require "lop.core"
-local frontier = require "lop.frontier"
-local reader = require "lop.reader"
-local relu = require "lop.relu"
-local store = require "lop.store"
-local units = require "lop.units"
+local frontier = require "lop.engine.frontier"
+local reader = require "lop.engine.reader"
+local relu = require "lop.engine.relu"
+local store = require "lop.engine.store"
+local units = require "lop.engine.units"
 
 local BASE = 64 << 20                   -- program, libraries, Lua, and pages that an allocator keeps
 local SLACK = 256 << 20                 -- tensors that the collector has not come to yet (LOPL_COLLECT)
@@ -147,7 +147,7 @@ end
 ---@param needs table         from memory.needs
 ---@param limit integer
 ---@param folder string?      --scratch
----@return {memory_bytes: integer, scratch_bytes: integer, store: table}      store: from lop.store
+---@return {memory_bytes: integer, scratch_bytes: integer, store: table}      store: from lop.engine.store
 function memory.place(needs, limit, folder)
   if needs.kept <= limit then return {memory_bytes = needs.kept, scratch_bytes = 0, store = store.memory} end
   if not folder or needs.spilled > limit then refuse(needs, limit, folder) end

@@ -1,5 +1,6 @@
--- bindings/lua/lop/producer.lua - the filters that make a unit's kept channels, refitted for what their consumer is to
--- give. Least squares on the consumer alone takes the kept channels as they are; these are then bent toward the target:
+-- bindings/lua/lop/engine/producer.lua - the filters that make a unit's kept channels, refitted for what their consumer
+-- is to give. Least squares on the consumer alone takes the kept channels as they are; these are then bent toward the
+-- target:
 --
 --     r = target - consumer's output      g = (W2^T r) where the activation let the channel through, else 0
 --     dW = (X^T X + ridge)^-1 X^T g (W2^T W2 + damping)^-1
@@ -11,8 +12,8 @@
 -- and the second of them is what is solved.
 
 local core = require "lop.core"
-local ranks = require "lop.ranks"
-local solve = require "lop.solve"
+local ranks = require "lop.cuts.ranks"
+local solve = require "lop.engine.solve"
 
 local SERIES, ROUND = 1 << 17, 1 << 12   -- added to a unit's number: the positions of these sums, round by round
 local RIDGE, DAMPING = 1e-3, 0.05

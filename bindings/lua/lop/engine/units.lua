@@ -1,6 +1,6 @@
--- bindings/lua/lop/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
+-- bindings/lua/lop/engine/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
-local reader = require "lop.reader"
+local reader = require "lop.engine.reader"
 
 local units = {}
 
@@ -283,8 +283,8 @@ function units.first(n)
   return list
 end
 
---- A copy of a net of which every unit has so many of its channels, the first ones. Units of layers (lop.kinds) are
---- left as they are.
+--- A copy of a net of which every unit has so many of its channels, the first ones. Units of layers (lop.cuts.kinds)
+--- are left as they are.
 ---@param widths integer[]
 ---@return lop.net
 function units.shrunk(net, list, widths)

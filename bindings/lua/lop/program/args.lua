@@ -1,4 +1,4 @@
--- bindings/lua/lop/args.lua - reads a command line by a declaration.
+-- bindings/lua/lop/program/args.lua - reads a command line by a declaration.
 --
 -- An option: {name = "speedup", short = "s"?, type = "number", value = "X", help = "..."}, and where wanted default,
 -- min, max (of numbers and sizes), word (one word that a number may be instead), choices (of strings), repeated (its

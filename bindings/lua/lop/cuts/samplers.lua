@@ -1,10 +1,11 @@
--- bindings/lua/lop/samplers.lua - a convolution at the start of a branch may read a part of its stream's channels: the
--- channel sampler of He et al., ICCV 2017, section 3.3. The stream stays whole; a Gather stands before the convolution.
+-- bindings/lua/lop/cuts/samplers.lua - a convolution at the start of a branch may read a part of its stream's channels:
+-- the channel sampler of He et al., ICCV 2017, section 3.3. The stream stays whole; a Gather stands before the
+-- convolution.
 
-local choose = require "lop.choose"
-local cost = require "lop.cost"
-local solve = require "lop.solve"
-local units = require "lop.units"
+local choose = require "lop.engine.choose"
+local cost = require "lop.budget.cost"
+local solve = require "lop.engine.solve"
+local units = require "lop.engine.units"
 
 local samplers = {}
 

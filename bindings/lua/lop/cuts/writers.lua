@@ -1,10 +1,10 @@
--- bindings/lua/lop/writers.lua - the last convolution of a branch may write a part of its stream's channels: the
+-- bindings/lua/lop/cuts/writers.lua - the last convolution of a branch may write a part of its stream's channels: the
 -- channel sampler of He et al., ICCV 2017, section 3.3, at the branch's output. What it leaves out is added as its
 -- mean, by a constant; the stream stays whole. A unit's "width" is how many channels are written.
 
 local core = require "lop.core"
-local cost = require "lop.cost"
-local units = require "lop.units"
+local cost = require "lop.budget.cost"
+local units = require "lop.engine.units"
 
 local writers = {}
 

@@ -1,9 +1,9 @@
--- bindings/lua/lop/repl.lua - Lua line by line. On a terminal with history and completion; from a pipe the same without
--- prompts, with the exit status telling whether a line failed.
+-- bindings/lua/lop/program/repl.lua - Lua line by line. On a terminal with history and completion; from a pipe the same
+-- without prompts, with the exit status telling whether a line failed.
 
 local core = require "lop.core"
-local help = require "lop.help"
-local pretty = require "lop.pretty"
+local help = require "lop.program.help"
+local pretty = require "lop.program.pretty"
 
 local repl = {}
 

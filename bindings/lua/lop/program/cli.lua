@@ -1,16 +1,16 @@
--- bindings/lua/lop/cli.lua - the program: picks a verb, a script or the REPL, and turns errors into one line and an
--- exit status.
+-- bindings/lua/lop/program/cli.lua - the program: picks a verb, a script or the REPL, and turns errors into one line
+-- and an exit status.
 --
 -- A verb is a module lop.verbs.NAME: {summary =, usage =, options = {...}, positional =, least =, rest =, settings =,
--- run = function(opts, args, out) -> exit status}; see lop.args for the declaration, lop.output for out. A verb that
--- fails raises: core.fail("usage", ...) where the command line is wrong.
+-- run = function(opts, args, out) -> exit status}; see lop.program.args for the declaration, lop.program.output for
+-- out. A verb that fails raises: core.fail("usage", ...) where the command line is wrong.
 
 local lop = require "lop"               -- first: it says which Lua files are lop's own
 local core = require "lop.core"
-local args = require "lop.args"
-local help = require "lop.help"
-local options = require "lop.options"
-local output = require "lop.output"
+local args = require "lop.program.args"
+local help = require "lop.program.help"
+local options = require "lop.program.options"
+local output = require "lop.program.output"
 
 local cli = {}
 
@@ -146,7 +146,7 @@ end
 function cli.main(argv)
   local first = argv[1]
   if not first then
-    return guarded(output.new {}, "lop", function() return require("lop.repl").run() end)
+    return guarded(output.new {}, "lop", function() return require("lop.program.repl").run() end)
   end
   local rest = table.move(argv, 2, #argv, 1, {})
   local name = aliases[first] or first

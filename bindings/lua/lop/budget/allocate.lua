@@ -1,12 +1,13 @@
--- bindings/lua/lop/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at the
--- final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic programming.
+-- bindings/lua/lop/budget/allocate.lua - how wide each unit should be: the loss of cutting one unit alone, measured at
+-- the final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic
+-- programming.
 
 local core = require "lop.core"
-local frontier = require "lop.frontier"
-local joint = require "lop.joint"
-local kinds = require "lop.kinds"
-local solve = require "lop.solve"
-local units = require "lop.units"
+local frontier = require "lop.engine.frontier"
+local joint = require "lop.budget.joint"
+local kinds = require "lop.cuts.kinds"
+local solve = require "lop.engine.solve"
+local units = require "lop.engine.units"
 
 local POINTS, LEAST = 8, 1 / 8          -- widths measured, log spaced from this share to all
 local STEPS = 1000                      -- of the budget in the dynamic programme

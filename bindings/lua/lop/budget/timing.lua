@@ -1,5 +1,5 @@
--- bindings/lua/lop/timing.lua - how long layers and nets take on this machine, for budgets in milliseconds. All that
--- asks for times takes a clock, which tests replace: net(net), nanoseconds; steps(net), the same by layer.
+-- bindings/lua/lop/budget/timing.lua - how long layers and nets take on this machine, for budgets in milliseconds. All
+-- that asks for times takes a clock, which tests replace: net(net), nanoseconds; steps(net), the same by layer.
 
 local core = require "lop.core"
 

@@ -1,5 +1,5 @@
--- bindings/lua/lop/choose.lua - which channels to keep, by any method: those of core, a list, a function; the lambda's
--- schedules; refinement by swaps.
+-- bindings/lua/lop/engine/choose.lua - which channels to keep, by any method: those of core, a list, a function; the
+-- lambda's schedules; refinement by swaps.
 
 local check = require "lop.check"
 local core = require "lop.core"

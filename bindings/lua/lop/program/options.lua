@@ -1,5 +1,5 @@
--- bindings/lua/lop/options.lua - the command-line options that verbs share. A verb lists their names; what each is is
--- said once, here. Every verb has json, quiet, verbose, threads and help.
+-- bindings/lua/lop/program/options.lua - the command-line options that verbs share. A verb lists their names; what each
+-- is is said once, here. Every verb has json, quiet, verbose, threads and help.
 
 local options = {}
 

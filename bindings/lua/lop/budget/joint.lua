@@ -1,7 +1,7 @@
--- bindings/lua/lop/joint.lua - widths, ranks and samplers together. What a rank saves hangs on the widths around its
--- layer, so these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a price
--- each neighbourhood, a width with the units of the layers it touches, is searched whole while the others stand; the
--- price is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved
+-- bindings/lua/lop/budget/joint.lua - widths, ranks and samplers together. What a rank saves hangs on the widths around
+-- its layer, so these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a
+-- price each neighbourhood, a width with the units of the layers it touches, is searched whole while the others stand;
+-- the price is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved
 -- exactly.
 
 local joint = {}

@@ -1,9 +1,9 @@
--- bindings/lua/lop/cost.lua - what widths, ranks and samplers cost together. Widths are counted by units.cost; a layer
--- that is factored, or reads or writes a part of its channels, adds the difference, from its channels and filters as
--- they are.
+-- bindings/lua/lop/budget/cost.lua - what widths, ranks and samplers cost together. Widths are counted by units.cost; a
+-- layer that is factored, or reads or writes a part of its channels, adds the difference, from its channels and filters
+-- as they are.
 
-local reader = require "lop.reader"
-local units = require "lop.units"
+local reader = require "lop.engine.reader"
+local units = require "lop.engine.units"
 
 local cost = {}
 

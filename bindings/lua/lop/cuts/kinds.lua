@@ -1,10 +1,10 @@
--- bindings/lua/lop/kinds.lua - what may be done to a layer itself, beside the widths of groups: factor it, or let it
--- read or write a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer as
--- its producer.
+-- bindings/lua/lop/cuts/kinds.lua - what may be done to a layer itself, beside the widths of groups: factor it, or let
+-- it read or write a part of a stream. Each kind is a module of find, cutter and errors; a unit of it names its layer
+-- as its producer.
 
-local ranks = require "lop.ranks"
-local samplers = require "lop.samplers"
-local writers = require "lop.writers"
+local ranks = require "lop.cuts.ranks"
+local samplers = require "lop.cuts.samplers"
+local writers = require "lop.cuts.writers"
 
 local kinds = {rank = ranks, channel = ranks, input = samplers, output = writers}
 

@@ -1,12 +1,12 @@
--- bindings/lua/lop/output.lua - where a verb writes: results to stdout, progress and warnings to stderr, and what of
--- both is left out under --json and --quiet.
+-- bindings/lua/lop/program/output.lua - where a verb writes: results to stdout, progress and warnings to stderr, and
+-- what of both is left out under --json and --quiet.
 
 local core = require "lop.core"
 local json = require "lop.json"
 
 local output = {}
 output.__index = output
-output.__name = "lop.output"
+output.__name = "lop.program.output"
 
 local BAR = 24                          -- characters of a progress bar
 local STEP = 0.1                        -- seconds between two drawings

@@ -1,4 +1,4 @@
--- bindings/lua/lop/reader.lua - layers that read channels by weights, brought into one form for the solver: a
+-- bindings/lua/lop/engine/reader.lua - layers that read channels by weights, brought into one form for the solver: a
 -- convolution of planes, filters (n, c, kh, kw). And which entries of such a layer's input a unit's channels are.
 
 local reader = {}

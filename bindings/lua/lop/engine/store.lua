@@ -1,5 +1,5 @@
--- bindings/lua/lop/store.lua - where lists of tensors wait until they are needed: in memory, or in slots of a nameless
--- file in a scratch folder. What comes back is the same bytes either way.
+-- bindings/lua/lop/engine/store.lua - where lists of tensors wait until they are needed: in memory, or in slots of a
+-- nameless file in a scratch folder. What comes back is the same bytes either way.
 --
 -- put takes tensors over and gives an entry; get gives an entry's tensors, done says that they are no longer looked at;
 -- share gives an entry that is dropped on its own.

@@ -1,5 +1,5 @@
--- bindings/lua/lop/behind.lua - what stands behind a layer's input channels: the filters that make them, and the scales
--- of their batch normalisation, for the criteria that look at those.
+-- bindings/lua/lop/engine/behind.lua - what stands behind a layer's input channels: the filters that make them, and the
+-- scales of their batch normalisation, for the criteria that look at those.
 
 local behind = {}
 

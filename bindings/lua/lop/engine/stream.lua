@@ -1,9 +1,9 @@
--- bindings/lua/lop/stream.lua - residual streams that are cut as a whole: all that a stage adds up loses the same
--- channels. Its consumers stand at different depths; they are looked at together when the channels are chosen, and each
--- is rebuilt again where the schedule comes to it, for its own original output.
+-- bindings/lua/lop/engine/stream.lua - residual streams that are cut as a whole: all that a stage adds up loses the
+-- same channels. Its consumers stand at different depths; they are looked at together when the channels are chosen, and
+-- each is rebuilt again where the schedule comes to it, for its own original output.
 
 local core = require "lop.core"
-local frontier = require "lop.frontier"
+local frontier = require "lop.engine.frontier"
 
 local stream = {}
 

@@ -1,8 +1,8 @@
--- bindings/lua/lop/frontier.lua - the values of a network that stand between two of its layers, for all images of a
--- set, chunk by chunk. It moves forward only: nothing before it is computed twice.
+-- bindings/lua/lop/engine/frontier.lua - the values of a network that stand between two of its layers, for all images
+-- of a set, chunk by chunk. It moves forward only: nothing before it is computed twice.
 
 local core = require "lop.core"
-local store = require "lop.store"
+local store = require "lop.engine.store"
 
 local LEAST, MOST = 16, 160             -- images a chunk, a multiple of LOP_SAMPLE_IMAGES
 local BYTES = 64 << 20                  -- of a value of a chunk, at most, where LEAST images are no more
@@ -62,7 +62,7 @@ end
 --- A frontier before the first layer.
 ---@param set lop.data        images in order
 ---@param passes {count: integer, store: table?}?     counts how often a net is run over the images; where the values of
----                           the chunks wait (lop.store), in memory where absent
+---                           the chunks wait (lop.engine.store), in memory where absent
 function frontier.new(net, set, passes)
   local input = net:inputs()
   if #input ~= 1 then core.fail("unsupported", ("the net has %d inputs, 1 expected"):format(#input)) end

@@ -1,12 +1,13 @@
--- bindings/lua/lop/times.lua - what widths, ranks and samplers cost in time, in nanoseconds for one image. A layer with
--- weights takes the time of its step in the whole net, by what lop.timing's table says of the channels and filters that
--- are left; any other layer takes a share, by the size of what it makes. Their sum is brought to the time of the net.
+-- bindings/lua/lop/budget/times.lua - what widths, ranks and samplers cost in time, in nanoseconds for one image. A
+-- layer with weights takes the time of its step in the whole net, by what lop.budget.timing's table says of the
+-- channels and filters that are left; any other layer takes a share, by the size of what it makes. Their sum is brought
+-- to the time of the net.
 
 local core = require "lop.core"
-local cost = require "lop.cost"
-local reader = require "lop.reader"
-local timing = require "lop.timing"
-local units = require "lop.units"
+local cost = require "lop.budget.cost"
+local reader = require "lop.engine.reader"
+local timing = require "lop.budget.timing"
+local units = require "lop.engine.units"
 
 local times = {}
 
@@ -131,8 +132,8 @@ local function terms_of(net, list, whole, clock)
 end
 
 --- The time as a function of the widths of a list of units.
----@param list table[]        from units.find and lop.kinds
----@param clock table?        lop.timing's, where absent
+---@param list table[]        from units.find and lop.cuts.kinds
+---@param clock table?        lop.budget.timing's, where absent
 ---@return fun(widths: integer[]): number     nanoseconds for one image
 function times.cost(net, list, clock)
   clock = clock or timing.clock

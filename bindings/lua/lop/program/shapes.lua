@@ -1,5 +1,5 @@
--- bindings/lua/lop/shapes.lua - sizes on the command line, for inputs whose own are free: NAME=1x3x64x64, or 1x3x64x64
--- for a net of one input.
+-- bindings/lua/lop/program/shapes.lua - sizes on the command line, for inputs whose own are free: NAME=1x3x64x64, or
+-- 1x3x64x64 for a net of one input.
 
 local core = require "lop.core"
 

@@ -1,5 +1,5 @@
--- bindings/lua/lop/relu.lua - reconstruct.method = "relu": which consumers have a ReLU behind them, and the rows that
--- lop_reconstruct_relu needs: of what they read, and of what a residual addition puts beside their output.
+-- bindings/lua/lop/engine/relu.lua - reconstruct.method = "relu": which consumers have a ReLU behind them, and the rows
+-- that lop_reconstruct_relu needs: of what they read, and of what a residual addition puts beside their output.
 
 local core = require "lop.core"
 

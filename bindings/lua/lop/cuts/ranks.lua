@@ -1,15 +1,15 @@
--- bindings/lua/lop/ranks.lua - low rank as a unit of the schedule, in two forms. "rank": a convolution of kh x kw is
--- kh x 1 and 1 x kw (Jaderberg et al., BMVC 2014), one of 1 x 1 two of 1 x 1, a Gemm two matrices. "channel": one of
+-- bindings/lua/lop/cuts/ranks.lua - low rank as a unit of the schedule, in two forms. "rank": a convolution of kh x kw
+-- is kh x 1 and 1 x kw (Jaderberg et al., BMVC 2014), one of 1 x 1 two of 1 x 1, a Gemm two matrices. "channel": one of
 -- kh x kw is r filters of its window and 1 x 1 (Zhang et al., TPAMI 2016). r channels are between. The first factor
 -- comes from the layer's own least-squares weights, the second is solved on data. A unit's "width" is r; its whole
 -- width is the full rank, and stands for the layer as it was. A layer is factored in one form: the units name each
 -- other (rival).
 
 local core = require "lop.core"
-local cost = require "lop.cost"
-local reader = require "lop.reader"
-local solve = require "lop.solve"
-local units = require "lop.units"
+local cost = require "lop.budget.cost"
+local reader = require "lop.engine.reader"
+local solve = require "lop.engine.solve"
+local units = require "lop.engine.units"
 
 local ranks = {}
 
@@ -37,7 +37,7 @@ end
 -- Whether it is of one pixel a position: a Gemm, or a convolution of 1 x 1.
 local function is_point(s) return (s[3] or 1) * (s[4] or 1) == 1 end
 
--- A layer in the solver's form (lop.reader), where it is one that can be factored.
+-- A layer in the solver's form (lop.engine.reader), where it is one that can be factored.
 local function factorable(net, layer)
   if layer.op == "Gemm" then return layer.weight and reader.layer(net, layer.name) end
   return layer.op == "Conv" and layer.weight and #layer.weight:shape() == 4 and layer or nil
@@ -167,7 +167,7 @@ function ranks.product(first, second)
   return both:reshape({b[1], b[4], a[2], a[3]}):transpose(2, 3):transpose(3, 4):clone()
 end
 
---- The two factors as a producer and its consumer, for lop.producer.
+--- The two factors as a producer and its consumer, for lop.engine.producer.
 ---@param unit table          of a rank, or one with its consumer alone
 function ranks.pair(net, unit)
   local c = unit.consumers[1]

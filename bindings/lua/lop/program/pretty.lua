@@ -1,5 +1,5 @@
--- bindings/lua/lop/pretty.lua - values as the REPL shows them: tables with sorted keys, tensors by tostring, all cut at
--- some depth and some lines.
+-- bindings/lua/lop/program/pretty.lua - values as the REPL shows them: tables with sorted keys, tensors by tostring,
+-- all cut at some depth and some lines.
 
 local pretty = {}
 

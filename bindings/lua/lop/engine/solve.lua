@@ -1,13 +1,13 @@
--- bindings/lua/lop/solve.lua - one layer's statistics: its input from one network's frontier, its target from
+-- bindings/lua/lop/engine/solve.lua - one layer's statistics: its input from one network's frontier, its target from
 -- another's.
 
-local behind = require "lop.behind"
-local choose = require "lop.choose"
+local behind = require "lop.engine.behind"
+local choose = require "lop.engine.choose"
 local core = require "lop.core"
-local reader = require "lop.reader"
-local relu = require "lop.relu"
-local stream = require "lop.stream"
-local units = require "lop.units"
+local reader = require "lop.engine.reader"
+local relu = require "lop.engine.relu"
+local stream = require "lop.engine.stream"
+local units = require "lop.engine.units"
 
 local solve = {}
 
@@ -284,7 +284,7 @@ local function how_of(net, unit, k, stats, held, opts)
   return how
 end
 
---- Rounds of refitting a unit's producer (lop.producer): of least squares, and where biases may change.
+--- Rounds of refitting a unit's producer (lop.engine.producer): of least squares, and where biases may change.
 ---@param reconstruct table   of a recipe
 function solve.rounds(reconstruct)
   return solve.solves(reconstruct.method) and reconstruct.intercept and reconstruct.producer or 0

@@ -1,6 +1,6 @@
--- bindings/lua/lop/help.lua - the texts of `lop help`, `lop VERB --help`, and help 'name' in the REPL.
+-- bindings/lua/lop/program/help.lua - the texts of `lop help`, `lop VERB --help`, and help 'name' in the REPL.
 
-local options = require "lop.options"
+local options = require "lop.program.options"
 
 local help = {}
 
@@ -110,7 +110,7 @@ help.entries = {
   {"lop.max_pool2d", "lop.max_pool2d(x, kernel [, opts])", "the largest of each window"},
   {"lop.avg_pool2d", "lop.avg_pool2d(x, kernel [, opts])", "the mean of each window"},
   {"lop.global_avg_pool", "lop.global_avg_pool(x)", "the mean of each channel"},
-  {"lop.relu", "lop.relu(x)", "max(x, 0)"},
+  {"lop.engine.relu", "lop.relu(x)", "max(x, 0)"},
   {"lop.batch_norm", "lop.batch_norm(x, scale, bias, mean, var)", "normalised by channel"},
   {"lop.softmax", "lop.softmax(x [, dim])", "exp(x) over its sum along a dimension"},
   {"lop.linear", "lop.linear(x, w [, b])", "x w^T + b"},
