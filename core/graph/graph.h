@@ -204,7 +204,10 @@ typedef struct {
  * taken as 1; ARG names an input with another free dimension. Errors of a rule name the node: "node 'conv5' (Conv): ...". */
 lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err);
 /* The same as far as can be told: an input without a size, a node whose rule fails, and what depends on them stay
- * unknown, and the first one's reason is kept (first_unsupported -1: an input's). MEMORY is the only error. */
+ * unknown, and the first one's reason is kept (first_unsupported -1: an input's). Where the operator is not there, or
+ * its rule cannot tell, outputs are as the file declares them (value_info), if in full: a free first dimension counts as
+ * 1 where an input's free first one has the same name. What a rule told wins over a declaration; a node that is
+ * unsupported stays counted as such. MEMORY is the only error. */
 lop_status lop_graph_infer_known(const lop_graph *g, lop_shapes *out, lop_error *err);
 void lop_shapes_clear(lop_shapes *s);
 /* UNSUPPORTED with the first missing operator's and node's name, else OK. */

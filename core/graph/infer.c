@@ -188,6 +188,33 @@ static void take_outputs(inference *f, const lop_node *n, bool ok)
     }
 }
 
+/* A free first dimension is one image where an input calls its own, free as well, by the same name: input_shape does. */
+static bool is_batch(const lop_graph *g, const char *name)
+{
+    for (int k = 0; name && k < g->ninput; k++) {
+        const lop_value *v = g->value[g->input[k]];
+        if (v->shaped && v->shape.ndim > 0 && v->shape.dim[0] < 0 && v->param[0] && strcmp(v->param[0], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What no rule told, as the file declares it; no constants, and nothing of a free or wild size. */
+static void take_declared(inference *f, const lop_node *n)
+{
+    for (int o = 0; o < n->nout; o++) {
+        const int v = n->out[o];
+        const lop_value *value = v >= 0 ? f->g->value[v] : NULL;
+        if (!value || f->s->known[v] || value->type == LOP_NONE || !value->shaped) continue;
+        int64_t size;
+        lop_shape shape = value->shape;
+        if (shape.ndim > 0 && shape.dim[0] < 0 && is_batch(f->g, value->param[0])) shape.dim[0] = 1;
+        if (lop_shape_size(&shape, &size, NULL) != LOP_OK) continue;
+        f->s->value[v] = (lop_tensor){.type = value->type, .shape = shape};
+        f->s->known[v] = true;
+    }
+}
+
 static lop_status infer_node(inference *f, int node)
 {
     const lop_node *n = f->g->node[node];
@@ -196,10 +223,14 @@ static lop_status infer_node(inference *f, int node)
     const int64_t opset = lop_graph_opset(f->g, n->domain);
     if (!constant && (!op || !op->shape)) {
         note_unsupported(f, node, strcmp(n->op, "If") == 0 ? "the condition is not constant" : "");
+        if (f->lenient) take_declared(f, n);
         return LOP_OK;
     }
     for (int i = 0; i < n->nin; i++) {
-        if (n->in[i] >= 0 && !f->s->known[n->in[i]]) return LOP_OK;
+        if (n->in[i] >= 0 && !f->s->known[n->in[i]]) {
+            if (f->lenient) take_declared(f, n);
+            return LOP_OK;
+        }
         f->in[i] = n->in[i] >= 0 ? &f->s->value[n->in[i]] : NULL;
     }
     const lop_op_call call = {.graph = f->g, .node = n, .opset = opset > 0 ? opset : 1, .nin = n->nin,
@@ -213,6 +244,7 @@ static lop_status infer_node(inference *f, int node)
         st = LOP_OK;
     } else st = apply(f, node, op, &call);
     take_outputs(f, n, st == LOP_OK);
+    if (st == LOP_OK && f->lenient) take_declared(f, n);
     if (st == LOP_OK) return st;
     lop_error_at(f->err, "node '%s' (%s)", lop_node_label(f->g, n), n->op);
     if (!f->lenient || st == LOP_E_MEMORY) return st;

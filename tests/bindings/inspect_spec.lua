@@ -92,7 +92,7 @@ describe("lop inspect", function()
             "node 'lstm': operator LSTM is not in this version", {{op = "LSTM", node = "lstm"}}},
     loop = {{"input   n  scalar", "input   x  1x3", "output  z  1x3"},
             "node 'loop': operator Loop is not in this version", {{op = "Loop", node = "loop"}}},
-    scan = {{"input   a0  3", "input   xs  1x3  of Lx3", "output  an  3", "output  ys  Lx3"},
+    scan = {{"input   a0  3", "input   xs  1x3  of Lx3", "output  an  3", "output  ys  1x3"},
             "node 'scan': operator Scan is not in this version", {{op = "Scan", node = "scan"}}},
     branch = {{"input   c  scalar", "input   x  1x4", "output  y  1x4"},
               "node 'choose': operator If is not in this version", {{op = "If", node = "choose"}}},

@@ -67,6 +67,54 @@ T_TEST(what_can_be_told_is_told)
     lop_graph_free(g);
 }
 
+static int declared(lop_graph *g, const char *name, lop_dtype type, lop_shape shape, const char *first)
+{
+    lop_error err;
+    const int v = lop_graph_value(g, name);
+    g->value[v]->type = type;
+    g->value[v]->shaped = true;
+    g->value[v]->shape = shape;
+    if (first) {
+        g->value[v]->param[0] = lop_string(first, &err);
+        assert_non_null(g->value[v]->param[0]);
+    }
+    return v;
+}
+
+T_TEST(declared_shapes_stand_where_no_rule_tells)
+{
+    lop_error err;
+    lop_shapes s;
+    lop_graph *g = graph();
+    const int x = net_input(g, "x", (lop_shape){2, {-1, 3}});
+    g->value[x]->param[0] = lop_string("N", &err);
+    static const char *const made[] = {"a", "b", "c", "d", "e"};
+    for (int k = 0; k < 5; k++) net_node(g, "NoSuch", "", "x", made[k]);
+    net_node(g, "Relu", "", "a", "behind");
+    net_node(g, "Relu", "", "c", "lost");                       /* its input is unknown: its own declaration counts */
+    net_node(g, "Relu", "", "x", "wrong");
+    const int a = declared(g, "a", LOP_F32, (lop_shape){2, {-1, 7}}, "N"), lost = lop_graph_value(g, "lost");
+    const int b = declared(g, "b", LOP_I64, (lop_shape){1, {5}}, NULL);
+    const int c = declared(g, "c", LOP_F32, (lop_shape){2, {-1, 7}}, "M");
+    const int d = declared(g, "d", LOP_F32, (lop_shape){2, {1, -1}}, NULL);
+    const int e = declared(g, "e", LOP_F32, (lop_shape){2, {INT64_MAX, 8}}, NULL);
+    const int wrong = declared(g, "wrong", LOP_F32, (lop_shape){2, {4, 4}}, NULL);
+    declared(g, "lost", LOP_F32, (lop_shape){1, {6}}, NULL);
+    t_ok(lop_graph_infer_known(g, &s, &err), err);
+    assert_true(s.known[a] && lop_shape_equal(&s.value[a].shape, &(lop_shape){2, {1, 7}}));
+    assert_true(lop_shape_equal(&s.value[lop_graph_value(g, "behind")].shape, &(lop_shape){2, {1, 7}}));
+    assert_true(s.known[b] && s.value[b].type == LOP_I64 && s.value[b].shape.dim[0] == 5 && !s.value[b].data);
+    assert_false(s.known[c] || s.known[d] || s.known[e]);       /* another free name, a free size, a wild one */
+    assert_true(s.known[lost] && s.value[lost].shape.dim[0] == 6);
+    assert_true(lop_shape_equal(&s.value[wrong].shape, &(lop_shape){2, {1, 3}}));
+    assert_int_equal(s.unsupported, 5);
+    lop_shapes_clear(&s);
+    t_ok(lop_graph_infer(g, NULL, &s, &err), err);              /* to run a net, declarations are not enough */
+    assert_false(s.known[a] || s.known[b] || s.known[lost]);
+    lop_shapes_clear(&s);
+    lop_graph_free(g);
+}
+
 T_TEST(sizes_are_taken_where_they_are_free)
 {
     lop_error err;
@@ -89,4 +137,5 @@ T_TEST(sizes_are_taken_where_they_are_free)
     lop_graph_free(g);
 }
 
-T_MAIN(T(the_peak_is_what_is_alive_at_once), T(what_can_be_told_is_told), T(sizes_are_taken_where_they_are_free))
+T_MAIN(T(the_peak_is_what_is_alive_at_once), T(what_can_be_told_is_told),
+       T(declared_shapes_stand_where_no_rule_tells), T(sizes_are_taken_where_they_are_free))
