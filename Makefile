@@ -55,7 +55,7 @@ help:
 	@echo "make test       C, Lua and command-line suites (BUILD=asan: under ASan and UBSan)"
 	@echo "make test-long  the same with more seeds, and the measured figures of the README"
 	@echo "make fuzz       every reader of files, SECONDS=60 each, under clang's libFuzzer, ASan and UBSan"
-	@echo "make bench      speed, as ratios to ONNX Runtime in the same run"
+	@echo "make bench      speed, as ratios to ONNX Runtime in the same run; a budget in milliseconds, met or not"
 	@echo "make bench-pruned  what half the MACs of ResNet-50 are worth in time, there and here"
 	@echo "make zoo        every net of the zoo and the shared models pruned, on small pictures, against ONNX Runtime"
 	@echo "make check      lint and format"
@@ -156,6 +156,7 @@ uninstall:
 
 bench: all
 	@sh tests/bench/nets.sh $(OUT)
+	@sh tests/bench/budget_ms.sh $(OUT)
 
 bench-pruned: all
 	@sh tests/bench/pruned.sh $(OUT)

@@ -5,7 +5,7 @@ local core = require "lop.core"
 
 local timing = {}
 
-local SERIES, RUNS, REPEATS = 4, 20, 9  -- of a net, of a layer
+local SERIES, RUNS, REPEATS = 8, 20, 9  -- of a net, of a layer
 local SHARES = {1 / 8, 1 / 4, 1 / 2, 3 / 4, 1}
 local NANO = 1e9
 
