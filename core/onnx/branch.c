@@ -193,6 +193,9 @@ static lop_status check_body(const lop_node *n, const Onnx__GraphProto *body, lo
                         n->nout);
     if (body->n_input > 0 || body->n_sparse_initializer > 0)
         return lop_fail(err, LOP_E_FORMAT, "its branch has inputs, or sparse initializers");
+    for (size_t k = 0; k < body->n_initializer; k++)
+        if (lop_onnx_is_text(body->initializer[k]))
+            return lop_fail(err, LOP_E_UNSUPPORTED, "its branch has initializers of strings");
     for (size_t o = 0; o < body->n_output; o++)
         if (!body->output[o]->name || !body->output[o]->name[0])
             return lop_fail(err, LOP_E_FORMAT, "an output of its branch has no name");

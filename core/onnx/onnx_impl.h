@@ -45,6 +45,11 @@ lop_status lop_onnx_start_names(lop_onnx_reader *r, const Onnx__GraphProto *m);
 /* Each message goes once its tensor is taken. */
 lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m);
 lop_status lop_onnx_read_infos(lop_onnx_reader *r, Onnx__ValueInfoProto **list, size_t count);
+/* The number of a name, new if need be; -1 for "". */
+lop_status lop_onnx_number(lop_onnx_reader *r, const char *name, int *id);
+/* What the former left, once the nodes are there (onnx/keep.c): strings, and the sparse initializers. */
+bool lop_onnx_is_text(const Onnx__TensorProto *t);
+lop_status lop_onnx_read_kept(lop_onnx_reader *r, Onnx__GraphProto *m);
 /* A node before position `at`, its values by name. */
 lop_status lop_onnx_insert_node(lop_onnx_reader *r, const Onnx__NodeProto *m, int at);
 /* The bytes of a message; *bytes NULL and *size 0 where it is empty. */

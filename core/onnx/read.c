@@ -54,7 +54,7 @@ static lop_status append_value(reader *r, const char *name, int *id)
 }
 
 /* The number of a name, new if need be; -1 for "". */
-static lop_status number(reader *r, const char *name, int *id)
+lop_status lop_onnx_number(reader *r, const char *name, int *id)
 {
     *id = -1;
     if (!name || !name[0]) return LOP_OK;
@@ -71,7 +71,8 @@ static lop_status number(reader *r, const char *name, int *id)
 /* Room for every name that the model can hold, so that the table never grows. */
 lop_status lop_onnx_start_names(lop_onnx_reader *r, const Onnx__GraphProto *m)
 {
-    size_t most = m->n_input + m->n_output + m->n_initializer + m->n_value_info + (size_t)r->g->nvalue;
+    size_t most = m->n_input + m->n_output +
+                  m->n_initializer + m->n_sparse_initializer + m->n_value_info + (size_t)r->g->nvalue;
     for (size_t k = 0; k < m->n_node; k++) most += m->node[k]->n_input + m->node[k]->n_output;
     if (most > INT_MAX / 4) return lop_fail(r->err, LOP_E_UNSUPPORTED, "the graph names %zu values, too many", most);
     for (r->slots = 64; r->slots < 2 * most;) r->slots *= 2;
@@ -137,7 +138,7 @@ static lop_status read_initializer(reader *r, Onnx__TensorProto *t, size_t k)
     if (!t->name || !t->name[0])
         return lop_fail(r->err, LOP_E_FORMAT, "initializer #%zu has no name", k);
     snprintf(what, sizeof what, "initializer '%.256s'", t->name);
-    lop_status st = number(r, t->name, &id);
+    lop_status st = lop_onnx_number(r, t->name, &id);
     if (st != LOP_OK) return st;
     lop_value *v = r->g->value[id];
     if (v->constant.data) return lop_fail(r->err, LOP_E_FORMAT, "%s is there twice", what);
@@ -151,6 +152,8 @@ lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m)
 {
     lop_status st = LOP_OK;
     for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) {
+        const Onnx__TensorProto *t = m->initializer[k];
+        if (lop_onnx_is_text(t) && t->name && t->name[0]) continue;
         st = read_initializer(r, m->initializer[k], k);
         onnx__tensor_proto__free_unpacked(m->initializer[k], NULL);
         m->initializer[k] = NULL;
@@ -168,7 +171,7 @@ static lop_status read_list(reader *r, Onnx__ValueInfoProto **list, size_t count
         int id;
         if (!list[k]->name || !list[k]->name[0])
             return lop_fail(r->err, LOP_E_FORMAT, "%s #%zu of the graph has no name", what, k);
-        st = number(r, list[k]->name, &id);
+        st = lop_onnx_number(r, list[k]->name, &id);
         if (st == LOP_OK) (*ids)[(*n)++] = id;
     }
     return st;
@@ -180,7 +183,7 @@ lop_status lop_onnx_read_infos(lop_onnx_reader *r, Onnx__ValueInfoProto **list, 
     lop_status st = LOP_OK;
     for (size_t k = 0; st == LOP_OK && k < count; k++) {
         int id;
-        st = number(r, list[k]->name, &id);
+        st = lop_onnx_number(r, list[k]->name, &id);
         if (st == LOP_OK && id >= 0) st = read_info(r, list[k], id);
     }
     return st;
@@ -269,7 +272,7 @@ static lop_status read_names(reader *r, char **name, size_t count, int **ids, in
     *ids = lop_array((int64_t)count, sizeof **ids, r->err);
     if (!*ids) return LOP_E_MEMORY;
     for (size_t k = 0; st == LOP_OK && k < count; k++) {
-        st = number(r, name[k], &(*ids)[k]);
+        st = lop_onnx_number(r, name[k], &(*ids)[k]);
         if (st == LOP_OK) (*n)++;
     }
     return st;
@@ -373,8 +376,6 @@ static lop_status read_model(reader *r, Onnx__ModelProto *m)
     lop_graph *g = r->g;
     Onnx__GraphProto *net = m->graph;
     if (!net) return lop_fail(r->err, LOP_E_FORMAT, "holds no graph: is it an ONNX model?");
-    if (net->n_sparse_initializer > 0)
-        return lop_fail(r->err, LOP_E_UNSUPPORTED, "has sparse initializers, which are not supported");
     lop_status st = lop_onnx_start_names(r, net);
     if (st == LOP_OK) st = read_texts(g, m, r->err);
     if (st == LOP_OK) st = read_tables(g, m, r->err);
@@ -384,6 +385,7 @@ static lop_status read_model(reader *r, Onnx__ModelProto *m)
         st = lop_fail(r->err, LOP_E_FORMAT, "two inputs of the graph have the same name");
     if (st == LOP_OK) st = lop_onnx_read_initializers(r, net);
     if (st == LOP_OK) st = read_nodes(r, net);
+    if (st == LOP_OK) st = lop_onnx_read_kept(r, net);
     if (st == LOP_OK) st = read_list(r, net->output, net->n_output, "output", &g->output, &g->noutput);
     if (st == LOP_OK) st = lop_onnx_read_infos(r, net->input, net->n_input);
     if (st == LOP_OK) st = lop_onnx_read_infos(r, net->output, net->n_output);

@@ -56,6 +56,12 @@ save("strings", [node("StringNormalizer", ["s"], ["y"], name="upper", case_chang
 save("string_weights", [node("Identity", ["k"], ["y"])], [], [value("y", T.STRING, [2])],
      k=np.array(["a", "b"], dtype=object))
 
+sparse = graph([node("Add", ["x", "k"], ["y"], name="add")], "sparse", [value("x", T.FLOAT, [2, 3])],
+               [value("y", T.FLOAT, [2, 3])])
+sparse.sparse_initializer.append(h.make_sparse_tensor(h.make_tensor("k", T.FLOAT, [2], [1.0, 2.0]),
+                                                      h.make_tensor("at", T.INT64, [2], [1, 5]), [2, 3]))
+onnx.save(h.make_model(sparse, opset_imports=[h.make_opsetid("", 15)]), f"{folder}/sparse_weights.onnx")
+
 row = h.make_tensor_type_proto(T.FLOAT, [None, 3])
 save("sequence", [node("ConcatFromSequence", ["s"], ["y"], name="join", axis=0)],
      [h.make_value_info("s", h.make_sequence_type_proto(row))], [value("y", T.FLOAT, [None, 3])])

@@ -86,7 +86,7 @@ T_TEST(sizes_that_do_not_fit_are_named)
         {1, 2, {-4, 4}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
         {1, 2, {INT64_MAX, INT64_MAX}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
         {1, 2, {1 << 20, 1 << 20}, 9, LOP_E_FORMAT, 64, "needs 4398046511104 bytes, the file has 64"},
-        {8, 1, {1, 0}, 6, LOP_E_UNSUPPORTED, 4, "initializer 'conv1.w' has element type 8"},
+        {14, 1, {1, 0}, 9, LOP_E_UNSUPPORTED, 8, "initializer 'conv1.w' has element type 14"},
         {-3, 1, {1, 0}, 9, LOP_E_UNSUPPORTED, 4, "initializer 'conv1.w' has element type -3"}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         static const uint8_t zeros[128];
@@ -285,13 +285,102 @@ T_TEST(what_is_no_model_is_refused)
         {"\x08\x07", 2, "holds no graph"},
         {"\x3a\x06\x2a\x04\x22\x02\x01\x02", 8, "half a float in a list"},
         {"\x3a\x04\x2a\x02\x08\x01", 6, "initializer #0 has no name"},
-        {"\x3a\x02\x7a\x00", 4, "sparse initializers"}};
+        {"\x3a\x02\x7a\x00", 4, "sparse initializer #0 has no name"}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         lop_graph *g;
         lop_error err = {0};
         const lop_status st = lop_onnx_parse((const uint8_t *)cases[k].bytes, cases[k].n, NULL, NULL, &g, &err);
         if (!strstr(err.message, cases[k].says)) fail_msg("case %zu: %s", k, err.message);
         assert_int_not_equal(st, LOP_OK);
+        assert_null(g);
+    }
+}
+
+/* A model whose only initializer is w: strings, or (dims given) sparse float32 values 1, 2, ... at the indices. */
+static wire strings_of(const int64_t *dim, int ndim, int count)
+{
+    wire t = wire_tensor("w", 8, dim, ndim);
+    for (int k = 0; k < count; k++) wire_bytes(&t, 6, k == 0 ? "first\0word" : "", k == 0 ? 10 : 0);
+    return wire_model_of(&t, "w");
+}
+
+static wire sparse_of(const int64_t *dim, int ndim, const int64_t *index, int64_t count, int64_t columns)
+{
+    const float value[] = {1, 2, 3};
+    wire g = {.n = 0}, s = {.n = 0}, n = wire_node("Identity", "w", "y"), y = wire_value("y", NULL, 0);
+    wire v = wire_tensor("w", 1, (int64_t[]){2}, 1);
+    wire i = wire_tensor("", 7, (int64_t[]){count, columns}, columns ? 2 : 1);
+    wire_bytes(&v, 9, value, 2 * sizeof *value);
+    wire_bytes(&i, 9, index, (size_t)(count * (columns ? columns : 1)) * sizeof *index);
+    wire_message(&s, 1, &v);
+    wire_message(&s, 2, &i);
+    for (int d = 0; d < ndim; d++) wire_int(&s, 3, dim[d]);
+    wire_message(&g, 1, &n);
+    wire_message(&g, 12, &y);
+    wire_message(&g, 15, &s);
+    return wire_model(&g);
+}
+
+static lop_graph *parsed(const wire *m)
+{
+    lop_error err;
+    lop_graph *g;
+    t_ok(lop_onnx_parse(m->bytes, m->n, NULL, NULL, &g, &err), err);
+    return g;
+}
+
+T_TEST(strings_and_huge_sparse_ones_are_constant_nodes)
+{
+    const wire m[] = {strings_of((int64_t[]){2}, 1, 2),
+                      sparse_of((int64_t[]){1 << 20, 1 << 20}, 2, (int64_t[]){5, 1}, 2, 0)};
+    for (size_t k = 0; k < T_COUNT(m); k++) {
+        lop_error err;
+        lop_shapes s;
+        lop_graph *g = parsed(&m[k]);
+        assert_int_equal(g->nnode, 2);
+        assert_string_equal(g->node[0]->op, "Constant");
+        assert_string_equal(lop_node_label(g, g->node[0]), "w");
+        assert_string_equal(g->node[0]->attr[0].name, k == 0 ? "value" : "sparse_value");
+        if (k == 0) assert_non_null(memmem(g->node[0]->attr[0].raw, g->node[0]->attr[0].length, "first\0word", 10));
+        t_ok(lop_graph_infer_known(g, &s, &err), err);
+        t_fails(lop_shapes_complete(g, &s, &err), LOP_E_UNSUPPORTED, err, k == 0 ? "node 'w' (Constant): 'value' holds"
+                        : "node 'w' (Constant): 'sparse_value' holds");
+        lop_shapes_clear(&s);
+        lop_graph_free(g);
+    }
+}
+
+T_TEST(sparse_initializers_become_dense)
+{
+    const int64_t dim[] = {2, 3};
+    const wire m[] = {sparse_of(dim, 2, (int64_t[]){5, 1}, 2, 0), sparse_of(dim, 2, (int64_t[]){1, 2, 0, 1}, 2, 2)};
+    for (size_t k = 0; k < T_COUNT(m); k++) {
+        static const double expected[] = {0, 2, 0, 0, 0, 1};
+        lop_graph *g = parsed(&m[k]);
+        const lop_tensor *w = &g->value[lop_graph_value(g, "w")]->constant;
+        assert_true(lop_shape_equal(&w->shape, &(lop_shape){2, {2, 3}}));
+        for (int i = 0; i < 6; i++) assert_true(lop_tensor_get(w, i) == expected[i]);
+        lop_graph_free(g);
+    }
+}
+
+T_TEST(misfits_of_strings_and_sparse_ones_are_named)
+{
+    const int64_t dim[] = {2, 3}, odd[] = {2, -3};
+    const struct { wire m; const char *says; } cases[] = {
+        {strings_of((int64_t[]){3}, 1, 2), "initializer 'w': has 2 strings, 3 expected"},
+        {strings_of((int64_t[]){-1}, 1, 2), "initializer 'w': has a negative"},
+        {sparse_of(dim, 2, (int64_t[]){6, 1}, 2, 0), "sparse initializer 'w': has index 6 where 6 are"},
+        {sparse_of(dim, 2, (int64_t[]){-1, 1}, 2, 0), "has index -1"},
+        {sparse_of(dim, 2, (int64_t[]){1, 3, 0, 1}, 2, 2), "has index 3 where 3 are"},
+        {sparse_of(dim, 2, (int64_t[]){1, 2, 3}, 3, 0), "indices that do not fit its 2 values"},
+        {sparse_of(odd, 2, (int64_t[]){1, 2}, 2, 0), "has dimension #1 of -3"}};
+    for (size_t k = 0; k < T_COUNT(cases); k++) {
+        lop_graph *g;
+        lop_error err = {0};
+        const lop_status st = lop_onnx_parse(cases[k].m.bytes, cases[k].m.n, NULL, NULL, &g, &err);
+        if (!strstr(err.message, cases[k].says)) fail_msg("case %zu: %s", k, err.message);
+        assert_int_equal(st, LOP_E_FORMAT);
         assert_null(g);
     }
 }
@@ -325,4 +414,6 @@ T_MAIN(T(typed_fields_of_every_type), T(negative_integers_and_unpacked_lists),
        T(scalars_and_empty_tensors_are_constants), T(sizes_that_do_not_fit_are_named),
        T(external_data_comes_from_the_folder_only), T(values_keep_what_the_file_declares),
        T(attributes_without_a_type_are_what_they_hold), T(nesting_is_bounded), T(what_is_no_model_is_refused),
+       T(strings_and_huge_sparse_ones_are_constant_nodes),
+       T(sparse_initializers_become_dense), T(misfits_of_strings_and_sparse_ones_are_named),
        T(doubled_names_are_refused), T(a_missing_file_and_a_folder_are_named))
