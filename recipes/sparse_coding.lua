@@ -1,6 +1,7 @@
 -- recipes/sparse_coding.lua - a basis for patches of natural pictures, learned by sparse coding, as a PNG of its atoms:
 -- edges of all directions and sizes (Olshausen and Field, Nature 381, 1996). A script:
 -- lop recipes/sparse_coding.lua data=images:DIR [patches=10000] [size=12] [atoms=144] [rho=l1|log|student-t] [eta=0.3]
+assert(arg, "a script, not a recipe: lop recipes/sparse_coding.lua KEY=VALUE ...")
 local common = dofile((arg[0]:match("^(.*/)") or "") .. "paper/common.lua")
 
 local set = common.settings(arg, {

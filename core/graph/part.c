@@ -64,19 +64,19 @@ static lop_status keep_rows(lop_graph *g, lop_node *n, int slot, const int64_t *
     return st;
 }
 
-/* A node behind number `at`: what it reads, and a constant where there is one; its output is `out`, or new where < 0. */
-typedef struct { int at, read, out; const lop_tensor *constant; } link;
-static lop_status put_behind(lop_graph *g, const lop_node *n, const char *op, const char *ending, link *l,
-                             lop_node **made, lop_error *err)
+/* A node behind number `at`: what it reads; its output is `out`, or new where < 0. */
+typedef struct { int at, read, out; } link;
+static lop_status put_behind(lop_graph *g, const lop_node *n, const char *op, const char *ending,
+                             const lop_tensor *constant, link *l, lop_node **made, lop_error *err)
 {
     char *name = NULL;
     int in[2] = {l->read, -1};
     lop_status st = lop_node_name_with(g, n, ending, &name, err);
-    if (st == LOP_OK && l->constant) st = lop_graph_add_constant(g, name, l->constant, &in[1], err);
+    if (st == LOP_OK && constant) st = lop_graph_add_constant(g, name, constant, &in[1], err);
     if (st == LOP_OK && l->out < 0) st = lop_graph_add_value(g, name, &l->out, err);
-    if (st == LOP_OK) st = lop_graph_insert(g, l->at + 1, op, name, in, l->constant ? 2 : 1, &l->out, 1, made, err);
+    if (st == LOP_OK) st = lop_graph_insert(g, l->at + 1, op, name, in, constant ? 2 : 1, &l->out, 1, made, err);
     lop_free(name);
-    *l = (link){l->at + 1, l->out, -1, NULL};
+    *l = (link){l->at + 1, l->out, -1};
     return st;
 }
 
@@ -89,8 +89,7 @@ static lop_status put_zeros(lop_graph *g, const lop_node *n, link *l, lop_error 
     lop_node *made = NULL;
     lop_status st = lop_tensor_init(&t, LOP_I64, &(lop_shape){1, {8}}, err);
     if (st == LOP_OK) memcpy(t.data, pads, sizeof pads);
-    if (st == LOP_OK && is_input) l->constant = &t;
-    if (st == LOP_OK) st = put_behind(g, n, "Pad", "/zero", l, &made, err);
+    if (st == LOP_OK) st = put_behind(g, n, "Pad", "/zero", is_input ? &t : NULL, l, &made, err);
     if (st == LOP_OK && !is_input) st = lop_node_set_ints(made, "pads", pads, 8, err);
     lop_tensor_clear(&t);
     return st;
@@ -106,8 +105,7 @@ static lop_status put_places(lop_graph *g, const lop_node *n, const int64_t *cha
     int64_t *place = t.data;
     for (int64_t f = 0; st == LOP_OK && f < filters; f++) place[f] = count;
     for (int64_t i = 0; st == LOP_OK && i < count; i++) place[channel[i]] = i;
-    l->constant = &t;
-    if (st == LOP_OK) st = put_behind(g, n, "Gather", "/write", l, &made, err);
+    if (st == LOP_OK) st = put_behind(g, n, "Gather", "/write", &t, l, &made, err);
     if (st == LOP_OK) st = lop_node_set_int(made, "axis", 1, err);
     lop_tensor_clear(&t);
     return st;
@@ -124,8 +122,7 @@ static lop_status put_rest(lop_graph *g, const lop_node *n, const int64_t *chann
     if (st == LOP_OK) memcpy(value, rest->data, (size_t)filters * sizeof *value);
     for (int64_t i = 0; st == LOP_OK && i < count; i++) value[channel[i]] = 0.0f;
     l->out = output;
-    l->constant = &t;
-    if (st == LOP_OK) st = put_behind(g, n, "Add", "/rest", l, &made, err);
+    if (st == LOP_OK) st = put_behind(g, n, "Add", "/rest", &t, l, &made, err);
     lop_tensor_clear(&t);
     return st;
 }
@@ -147,7 +144,7 @@ lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, 
     lop_free(name);
     if (st != LOP_OK) return st;
     n->out[0] = part;
-    link l = {node, part, -1, NULL};
+    link l = {node, part, -1};
     st = put_zeros(g, n, &l, err);
     if (st == LOP_OK) st = put_places(g, n, channel, count, lop_tensor_size(rest), &l, err);
     if (st == LOP_OK) st = put_rest(g, n, channel, count, rest, output, &l, err);

@@ -2,6 +2,7 @@
 -- same widths for all (one keep ratio), no refit of producers.
 -- lop recipes/paper/criteria.lua model=resnet56-bn.onnx data=cifar10:DIR [KEY=VALUE ...]
 
+assert(arg, "a script, not a recipe: lop recipes/paper/criteria.lua KEY=VALUE ...")
 local common = dofile((arg[0]:match("^(.*/)") or "") .. "common.lua")
 local evaluate = require "lop.evaluate"
 local output = require "lop.program.output"

@@ -7,6 +7,7 @@
 -- most 0.95 times at most places.
 
 local folder = arg[0]:match("^(.*/)") or ""
+assert(arg, "a script, not a recipe: lop recipes/paper/single_layer.lua KEY=VALUE ...")
 local common = dofile(folder .. "common.lua")
 local chart = require "lop.plot.chart"
 local core = require "lop.core"

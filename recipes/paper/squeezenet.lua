@@ -5,6 +5,7 @@
 -- check=1: exit 3 unless, at the first speedup, the KL of elimination is at most 0.65 of that of L1, that of the
 -- allocated widths at most half, and that of widths and ranks less again.
 
+assert(arg, "a script, not a recipe: lop recipes/paper/squeezenet.lua KEY=VALUE ...")
 local common = dofile((arg[0]:match("^(.*/)") or "") .. "common.lua")
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
