@@ -48,7 +48,8 @@ lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, con
  * ReLU, none where beside is NULL: statistics of it as channels of one tap, of the same rows. q has sums and keeps rows:
  * the sums' own least squares is corrected by what z changes on these. r becomes the best by held's rows, or by q's where
  * held is NULL, the beginning counted in; its errors are those after the ReLU, relative to the target's about its mean.
- * ARG: no rows; SHAPE; MEMORY; NUMERIC, and r is then as it was. */
+ * ARG: no rows; SHAPE; MEMORY; NUMERIC: singular at this ridge, or a weight is past float32. After an error r can only
+ * be cleared. */
 lop_status lop_reconstruct_relu(const lop_centred *q, const lop_stats *beside, const lop_stats *held,
                                 const lop_stats *held_beside, const int64_t *channel, int64_t count,
                                 lop_reconstruction *r, lop_error *err);
