@@ -42,7 +42,9 @@ if [ -f "$out/lib/lua/5.4/lop/core.so" ] && ls tests/bindings/*_spec.lua >/dev/n
     echo "Lua: $p passed, $f failed, $s skipped"
 fi
 
-for suite in cli:tests/cli/run.sh install:tests/cli/install.sh zoo:tests/zoo/run.sh paper:tests/paper/run.sh; do
+accuracy=
+[ -z "${LOP_LONG:-}" ] || accuracy=accuracy:tests/accuracy/resnet56.sh
+for suite in cli:tests/cli/run.sh install:tests/cli/install.sh zoo:tests/zoo/run.sh paper:tests/paper/run.sh $accuracy; do
     sh "${suite#*:}" "$out" >"$log" 2>&1
     status=$?
     cat "$log"
