@@ -9,7 +9,7 @@ static int push_inputs(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     int n = 0;
     for (int i = 0; i < g->ninput && n < 16; i++) {
         const int v = g->input[i];
-        if (g->value[v]->constant.data) continue;
+        if (lop_value_is_initializer(g->value[v])) continue;
         lop_shape shape = s->value[v].shape;
         lop_error err;
         if (s->value[v].type != LOP_F32) lopL_error(L, "input '%s' is no float32", g->value[v]->name);

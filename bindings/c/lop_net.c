@@ -131,6 +131,7 @@ static void push_value(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     lua_setfield(L, -2, "constant");
     const lop_dtype type = s->known[v] ? s->value[v].type : g->value[v]->type;
     if (type != LOP_NONE) set_text(L, "type", lop_dtype_name(type));
+    else if (g->value[v]->foreign) set_text(L, "type", g->value[v]->foreign);
     if (!s->known[v]) return;
     lopL_pushint64s(L, s->value[v].shape.dim, s->value[v].shape.ndim);
     lua_setfield(L, -2, "shape");
@@ -142,7 +143,7 @@ static void push_values(lua_State *L, const lop_graph *g, const lop_shapes *s, c
     int count = 0;
     lua_newtable(L);
     for (int i = 0; i < n; i++) {
-        if (list[i] < 0 || (!constants && g->value[list[i]]->constant.data)) continue;
+        if (list[i] < 0 || (!constants && lop_value_is_initializer(g->value[list[i]]))) continue;
         push_value(L, g, s, list[i]);
         lua_rawseti(L, -2, ++count);
     }
@@ -238,12 +239,14 @@ static void push_declared(lua_State *L, const lop_value *v)
 }
 
 /* To each item of the list on top, which push_values made of the same values. */
-static void push_declarations(lua_State *L, const lop_graph *g, const lop_shapes *s, const int *ids, int n, bool all)
+static void push_declarations(lua_State *L, const lop_graph *g, const int *ids, int n, bool all)
 {
     for (int k = 0, i = 0; k < n; k++) {
-        if (ids[k] < 0 || (!all && s->value[ids[k]].data)) continue;
+        if (ids[k] < 0 || (!all && lop_value_is_initializer(g->value[ids[k]]))) continue;
         lua_rawgeti(L, -1, ++i);
         if (g->value[ids[k]]->shaped) push_declared(L, g->value[ids[k]]);
+        lua_pushboolean(L, g->value[ids[k]]->foreign != NULL);
+        lua_setfield(L, -2, "foreign");
         lua_pop(L, 1);
     }
 }
@@ -280,10 +283,10 @@ static int net_describe(lua_State *L)
     lopL_check(L, lop_graph_infer_known(g, &h->shapes, &err), &err);
     lua_createtable(L, 0, 8);
     push_values(L, g, &h->shapes, g->input, g->ninput, false);
-    push_declarations(L, g, &h->shapes, g->input, g->ninput, false);
+    push_declarations(L, g, g->input, g->ninput, false);
     lua_setfield(L, -2, "inputs");
     push_values(L, g, &h->shapes, g->output, g->noutput, true);
-    push_declarations(L, g, &h->shapes, g->output, g->noutput, true);
+    push_declarations(L, g, g->output, g->noutput, true);
     lua_setfield(L, -2, "outputs");
     lua_createtable(L, g->nnode, 0);
     for (int k = 0; k < g->nnode; k++) {
@@ -292,7 +295,7 @@ static int net_describe(lua_State *L)
     }
     lua_setfield(L, -2, "layers");
     push_costs(L, g, &h->shapes);
-    if (h->shapes.reason[0]) set_text(L, "reason", h->shapes.reason);
+    if (lop_shapes_complete(g, &h->shapes, &err) != LOP_OK) set_text(L, "reason", err.message);
     return 1;
 }
 
@@ -539,7 +542,7 @@ static int net_forward(lua_State *L)
     for (; nin < MOST && lopL_testtensor(L, nin + 2); nin++)
         in[nin] = *lopL_testtensor(L, nin + 2);         /* a view: the argument stays on the stack */
     int need = 0;
-    for (int i = 0; i < g->ninput; i++) need += !g->value[g->input[i]]->constant.data;
+    for (int i = 0; i < g->ninput; i++) need += !lop_value_is_initializer(g->value[g->input[i]]);
     if (nin != need) return lopL_error(L, "%d tensors given, the net has %d inputs", nin, need);
     lua_settop(L, nin + 2);
     lopL_checkoptions(L, nin + 2, keys);

@@ -189,7 +189,7 @@ static lop_status forget_shapes(lop_graph *g, lop_error *err)
     for (int i = 0; i < g->ninput; i++) edge[g->input[i]] = true;
     for (int i = 0; i < g->noutput; i++) edge[g->output[i]] = true;
     for (int v = 0; v < g->nvalue; v++)
-        if (!edge[v] && !g->value[v]->constant.data) g->value[v]->shaped = false;
+        if (!edge[v] && !lop_value_is_initializer(g->value[v])) g->value[v]->shaped = false;
     lop_free(edge);
     return LOP_OK;
 }

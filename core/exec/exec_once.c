@@ -94,7 +94,7 @@ static lop_status run_with_values(const once *o, bool all, lop_error *err)
     lop_status st = in ? lop_graph_clone(o->g, &g, err) : LOP_E_MEMORY;
     for (int k = 0; st == LOP_OK && k < g->ninput; k++) {
         lop_value *v = g->value[g->input[k]];
-        if (v->constant.data) continue;
+        if (lop_value_is_initializer(v)) continue;
         const lop_tensor *given = &o->in[at++];
         if (v->type != LOP_NONE && given->type != v->type)
             st = lop_fail(err, LOP_E_SHAPE, "input '%s': %s given, %s expected", v->name, lop_dtype_name(given->type),
@@ -114,7 +114,7 @@ lop_status lop_exec_once(const lop_graph *g, lop_team *team, const lop_tensor *i
 {
     lop_error first = {0};
     int free_inputs = 0;
-    for (int k = 0; k < g->ninput; k++) free_inputs += !g->value[g->input[k]]->constant.data;
+    for (int k = 0; k < g->ninput; k++) free_inputs += !lop_value_is_initializer(g->value[g->input[k]]);
     if (nin != free_inputs)
         return lop_fail(err, LOP_E_ARG, "%d inputs given, the graph has %d", nin, free_inputs);
     const once o = {.g = g, .team = team, .in = in, .nin = nin, .out = out, .wanted = wanted ? wanted : g->output,

@@ -55,8 +55,21 @@ static lop_status own_inputs(lop_exec *e, lop_error *err)
     e->given = lop_array(e->graph->ninput, sizeof *e->given, err);
     if (!e->given) return LOP_E_MEMORY;
     for (int i = 0; i < e->graph->ninput; i++)
-        if (!e->graph->value[e->graph->input[i]]->constant.data) e->given[e->ngiven++] = e->graph->input[i];
+        if (!lop_value_is_initializer(e->graph->value[e->graph->input[i]])) e->given[e->ngiven++] = e->graph->input[i];
     return LOP_OK;
+}
+
+static lop_status runs_here(const lop_graph *g, const lop_node *n, lop_error *err)
+{
+    for (int i = 0; i < n->nin; i++) {
+        const lop_value *v = n->in[i] >= 0 ? g->value[n->in[i]] : NULL;
+        if (v && v->kept)
+            return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): its input '%s' is %s: such do not run here",
+                            lop_node_label(g, n), n->op, v->name, v->foreign);
+    }
+    if (lop_op_find(g->ops, n->domain, n->op)) return LOP_OK;
+    return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s': operator %s%s%s is not in this version", lop_node_label(g, n),
+                    n->domain, *n->domain ? "." : "", n->op);
 }
 
 /* Marks the nodes between given and wanted. */
@@ -75,9 +88,7 @@ static lop_status mark(const lop_exec *e, bool *need, bool *have, lop_error *err
             if (n->out[i] >= 0 && want[n->out[i]] && !have[n->out[i]] && !exec_is_const(e, n->out[i])) need[k] = true;
         for (int i = 0; need[k] && i < n->nin; i++)
             if (n->in[i] >= 0) want[n->in[i]] = true;
-        if (need[k] && !lop_op_find(e->graph->ops, n->domain, n->op))
-            st = lop_fail(err, LOP_E_UNSUPPORTED, "node '%s': operator %s%s%s is not in this version",
-                          lop_node_label(e->graph, n), n->domain, *n->domain ? "." : "", n->op);
+        if (need[k]) st = runs_here(e->graph, n, err);
     }
     for (int v = 0; st == LOP_OK && v < e->graph->nvalue; v++) {
         if (!want[v] || have[v] || exec_is_const(e, v)) continue;
@@ -129,7 +140,7 @@ static lop_status keeps_images_apart(const lop_exec *e, const bool *need, bool *
     *apart = false;
     for (int i = 0; i < e->graph->ninput && n < 64; i++) {
         const int v = e->graph->input[i];
-        if (e->graph->value[v]->constant.data) continue;
+        if (lop_value_is_initializer(e->graph->value[v])) continue;
         inputs[n] = e->shapes.value[v].shape;
         if (inputs[n].ndim < 1 || inputs[n].dim[0] != 1) return LOP_OK;
         inputs[n++].dim[0] = 2;

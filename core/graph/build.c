@@ -41,7 +41,7 @@ lop_status lop_graph_add_input(lop_graph *g, const char *name, lop_dtype type, c
 static bool is_input(const lop_graph *g, int id)
 {
     for (int k = 0; k < g->ninput; k++)
-        if (g->input[k] == id) return !g->value[id]->constant.data;
+        if (g->input[k] == id) return !lop_value_is_initializer(g->value[id]);
     return false;
 }
 

@@ -12,6 +12,8 @@ lop_status lop_graph_new(const lop_op_table *ops, lop_graph **out, lop_error *er
     return LOP_OK;
 }
 
+bool lop_value_is_initializer(const lop_value *v) { return v->constant.data || v->kept; }
+
 static void value_free(lop_value *v)
 {
     if (!v) return;
@@ -19,6 +21,8 @@ static void value_free(lop_value *v)
     lop_tensor_clear(&v->constant);
     lop_free(v->name);
     lop_free(v->raw);
+    lop_free(v->foreign);
+    lop_free(v->kept);
     lop_free(v);
 }
 
@@ -46,9 +50,12 @@ static lop_status value_copy(const lop_value *from, lop_value **out, lop_error *
     lop_value *v = lop_array(1, sizeof *v, err);
     if (!v) return LOP_E_MEMORY;
     *v = (lop_value){.type = from->type, .shaped = from->shaped, .shape = from->shape,
-                     .raw_length = from->raw_length};
+                     .raw_length = from->raw_length, .kept_length = from->kept_length,
+                     .kept_sparse = from->kept_sparse};
     lop_status st = lop_text_copy(&v->name, from->name, err);
     if (st == LOP_OK) st = lop_bytes_copy(&v->raw, from->raw, from->raw_length, err);
+    if (st == LOP_OK) st = lop_text_copy(&v->foreign, from->foreign, err);
+    if (st == LOP_OK) st = lop_bytes_copy(&v->kept, from->kept, from->kept_length, err);
     for (int d = 0; st == LOP_OK && d < LOP_MAX_DIMS; d++) st = lop_text_copy(&v->param[d], from->param[d], err);
     if (st == LOP_OK) lop_tensor_share(&v->constant, &from->constant);
     if (st == LOP_OK) *out = v;

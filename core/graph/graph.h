@@ -49,6 +49,10 @@ typedef struct {
     char *param[LOP_MAX_DIMS];  /* names of symbolic dimensions, or NULL */
     uint8_t *raw;               /* the ValueInfoProto as it came where the above cannot say it (sequence, map) */
     size_t raw_length;
+    char *foreign;              /* the type where lop_dtype has no word for it: "string", "seq(tensor(float32))"; or NULL */
+    uint8_t *kept;              /* an initializer that no lop_tensor can hold (strings, complex numbers, ...): the */
+    size_t kept_length;         /* TensorProto as it came, or (kept_sparse) the SparseTensorProto */
+    bool kept_sparse;
 } lop_value;
 
 typedef struct { char *key, *value; } lop_pair;
@@ -86,6 +90,8 @@ lop_status lop_graph_clone(const lop_graph *g, lop_graph **out, lop_error *err);
 int lop_graph_value(const lop_graph *g, const char *name);
 int lop_graph_node(const lop_graph *g, const char *name);
 const char *lop_node_label(const lop_graph *g, const lop_node *n);      /* name, or its first output's name */
+/* Whether its data comes with the model, as a tensor or kept as bytes. */
+bool lop_value_is_initializer(const lop_value *v);
 /* Adds a value, named as given (NULL or taken: a fresh name made from it). */
 lop_status lop_graph_add_value(lop_graph *g, const char *name, int *id, lop_error *err);
 /* An initializer; shares c's memory. */

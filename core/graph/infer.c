@@ -30,6 +30,8 @@ void lop_shapes_clear(lop_shapes *s)
 static lop_status input_shape(const lop_value *v, const lop_shape *given, lop_shape *out, lop_error *err)
 {
     int64_t size;
+    if (v->foreign)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "input '%s' is %s: such do not run here", v->name, v->foreign);
     if (given) *out = *given;
     else if (v->type == LOP_NONE || !v->shaped)
         return lop_fail(err, LOP_E_ARG, "input '%s' declares no type and shape: give its shape", v->name);
@@ -54,6 +56,15 @@ static void note_unsupported(inference *f, int node, const char *reason)
     snprintf(f->s->reason, sizeof f->s->reason, "%.255s", reason);
 }
 
+/* An initializer that is no tensor here stops whoever reads it. */
+static void note_foreign(inference *f, int node, const lop_value *v)
+{
+    char reason[256];
+    if (!v->kept) return;
+    snprintf(reason, sizeof reason, "its input '%.128s' is %s: such do not run here", v->name, v->foreign);
+    note_unsupported(f, node, reason);
+}
+
 static lop_status start(inference *f, const lop_shape *inputs)
 {
     lop_shapes *s = f->s;
@@ -65,7 +76,7 @@ static lop_status start(inference *f, const lop_shape *inputs)
     for (int k = 0, real = 0; k < f->g->ninput; k++) {
         const int v = f->g->input[k];
         const lop_value *value = f->g->value[v];
-        if (value->constant.data) continue;
+        if (lop_value_is_initializer(value)) continue;
         lop_error why = {0};
         const lop_status st = input_shape(value, inputs ? &inputs[real] : NULL, &s->value[v].shape, &why);
         if (st != LOP_OK && !f->lenient) return lop_fail(f->err, st, "%s", why.message);
@@ -228,6 +239,7 @@ static lop_status infer_node(inference *f, int node)
     }
     for (int i = 0; i < n->nin; i++) {
         if (n->in[i] >= 0 && !f->s->known[n->in[i]]) {
+            note_foreign(f, node, f->g->value[n->in[i]]);
             if (f->lenient) take_declared(f, n);
             return LOP_OK;
         }
@@ -246,10 +258,12 @@ static lop_status infer_node(inference *f, int node)
     take_outputs(f, n, st == LOP_OK);
     if (st == LOP_OK && f->lenient) take_declared(f, n);
     if (st == LOP_OK) return st;
+    if (f->lenient && st != LOP_E_MEMORY) {
+        note_unsupported(f, node, f->err->message);
+        return LOP_OK;
+    }
     lop_error_at(f->err, "node '%s' (%s)", lop_node_label(f->g, n), n->op);
-    if (!f->lenient || st == LOP_E_MEMORY) return st;
-    note_unsupported(f, node, f->err->message);
-    return LOP_OK;
+    return st;
 }
 
 /* ---- the graph ---- */
@@ -299,6 +313,7 @@ lop_status lop_graph_infer_known(const lop_graph *g, lop_shapes *out, lop_error 
 lop_status lop_shapes_complete(const lop_graph *g, const lop_shapes *s, lop_error *err)
 {
     if (s->unsupported == 0) return LOP_OK;
+    if (s->first_unsupported < 0) return lop_fail(err, LOP_E_UNSUPPORTED, "%s", s->reason);
     const lop_node *n = g->node[s->first_unsupported];
     return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): %s", lop_node_label(g, n), n->op,
                     s->reason[0] ? s->reason : "the operator is not supported");

@@ -25,7 +25,7 @@ static lop_status find_producers(const lop_graph *g, int *producer, lop_error *e
             if (producer[v] >= 0)
                 return lop_fail(err, LOP_E_FORMAT, "value '%s' is made twice, by '%s' and '%s'", g->value[v]->name,
                                 lop_node_label(g, g->node[producer[v]]), lop_node_label(g, g->node[k]));
-            if (g->value[v]->constant.data)
+            if (lop_value_is_initializer(g->value[v]))
                 return lop_fail(err, LOP_E_FORMAT, "value '%s' is an initializer, and node '%s' makes it too",
                                 g->value[v]->name, lop_node_label(g, g->node[k]));
             producer[v] = k;
@@ -141,7 +141,7 @@ lop_status lop_graph_sort(lop_graph *g, lop_error *err)
     int *waits = lop_array(g->nnode, sizeof *waits, err), *heap = lop_array(g->nnode, sizeof *heap, err);
     lop_node **order = lop_array(g->nnode, sizeof *order, err);
     lop_status st = given && waits && heap && order ? lop_graph_uses(g, &u, err) : LOP_E_MEMORY;
-    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) given[v] = g->value[v]->constant.data != NULL;
+    for (int v = 0; st == LOP_OK && v < g->nvalue; v++) given[v] = lop_value_is_initializer(g->value[v]);
     for (int k = 0; st == LOP_OK && k < g->ninput; k++) given[g->input[k]] = true;
     if (st == LOP_OK) st = count_waits(g, &u, given, waits, err);
     if (st == LOP_OK) st = place(g, &u, waits, heap, order, err);
@@ -178,10 +178,15 @@ static void drop_constants(lop_graph *g, const bool *needed)
 {
     int kept = 0;
     for (int k = 0; k < g->ninput; k++)
-        if (needed[g->input[k]] || !g->value[g->input[k]]->constant.data) g->input[kept++] = g->input[k];
+        if (needed[g->input[k]] || !lop_value_is_initializer(g->value[g->input[k]])) g->input[kept++] = g->input[k];
     g->ninput = kept;
     for (int v = 0; v < g->nvalue; v++)
-        if (!needed[v]) lop_tensor_clear(&g->value[v]->constant);
+        if (!needed[v]) {
+            lop_tensor_clear(&g->value[v]->constant);
+            lop_free(g->value[v]->kept);
+            g->value[v]->kept = NULL;
+            g->value[v]->kept_length = 0;
+        }
 }
 
 lop_status lop_graph_prune_dead(lop_graph *g, lop_error *err)

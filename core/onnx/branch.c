@@ -16,7 +16,7 @@ static bool input_shapes(const lop_graph *g, int64_t images, int64_t pixels, lop
     int n = 0;
     for (int k = 0; k < g->ninput; k++) {
         const lop_value *v = g->value[g->input[k]];
-        if (v->constant.data) continue;
+        if (lop_value_is_initializer(v)) continue;
         if (v->type == LOP_NONE || !v->shaped || v->shape.ndim > LOP_MAX_DIMS) return false;
         out[n] = v->shape;
         for (int d = 0; d < v->shape.ndim; d++) {
@@ -33,7 +33,7 @@ static bool input_shapes(const lop_graph *g, int64_t images, int64_t pixels, lop
 static void follow_inputs(const lop_graph *g, bool *from_input)
 {
     for (int k = 0; k < g->ninput; k++)
-        if (!g->value[g->input[k]]->constant.data) from_input[g->input[k]] = true;
+        if (!lop_value_is_initializer(g->value[g->input[k]])) from_input[g->input[k]] = true;
     for (int k = 0; k < g->nnode; k++) {
         const lop_node *n = g->node[k];
         bool any = is_if(n);            /* its body may read anything */
@@ -121,7 +121,7 @@ static lop_status define(lop_graph *g, renaming *r, const char *name, int as, lo
 
 static lop_status define_all(lop_graph *g, const lop_node *n, const Onnx__GraphProto *body, renaming *r, lop_error *err)
 {
-    size_t most = body->n_initializer;
+    size_t most = body->n_initializer + body->n_sparse_initializer;
     lop_status st = LOP_OK;
     for (size_t k = 0; k < body->n_node; k++) most += body->node[k]->n_output;
     r->from = lop_array((int64_t)most, sizeof *r->from, err);
@@ -129,6 +129,8 @@ static lop_status define_all(lop_graph *g, const lop_node *n, const Onnx__GraphP
     if (!r->from || !r->to) return LOP_E_MEMORY;
     for (size_t k = 0; st == LOP_OK && k < body->n_initializer; k++)
         st = define(g, r, body->initializer[k]->name, -1, err);
+    for (size_t k = 0; st == LOP_OK && k < body->n_sparse_initializer; k++)
+        if (body->sparse_initializer[k]->values) st = define(g, r, body->sparse_initializer[k]->values->name, -1, err);
     for (size_t k = 0; st == LOP_OK && k < body->n_node; k++)
         for (size_t o = 0; st == LOP_OK && o < body->node[k]->n_output; o++) {
             const char *name = body->node[k]->output[o];
@@ -191,11 +193,7 @@ static lop_status check_body(const lop_node *n, const Onnx__GraphProto *body, lo
     if (!body || body->n_output != (size_t)n->nout || n->nout > 64)
         return lop_fail(err, LOP_E_FORMAT, "its branch has %zu outputs, %d expected", body ? body->n_output : 0,
                         n->nout);
-    if (body->n_input > 0 || body->n_sparse_initializer > 0)
-        return lop_fail(err, LOP_E_FORMAT, "its branch has inputs, or sparse initializers");
-    for (size_t k = 0; k < body->n_initializer; k++)
-        if (lop_onnx_is_text(body->initializer[k]))
-            return lop_fail(err, LOP_E_UNSUPPORTED, "its branch has initializers of strings");
+    if (body->n_input > 0) return lop_fail(err, LOP_E_FORMAT, "its branch has inputs");
     for (size_t o = 0; o < body->n_output; o++)
         if (!body->output[o]->name || !body->output[o]->name[0])
             return lop_fail(err, LOP_E_FORMAT, "an output of its branch has no name");

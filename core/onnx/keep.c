@@ -1,46 +1,94 @@
-/* core/onnx/keep.c - initializers that are no dense tensor of numbers: sparse ones are made dense; strings, and what
- * would be too large when dense, become Constant nodes, which ONNX defines alike and which keep them as they came. */
+/* core/onnx/keep.c - initializers that are no dense tensor of numbers of known types. What no lop_tensor can hold (strings,
+ * complex numbers, types of less than a byte, more than LOP_MAX_DIMS dimensions) is kept as it came and written so again;
+ * sparse ones are made dense, or kept where that would be too large. */
 #include "onnx/onnx_impl.h"
+#include <stdlib.h>
 #include <string.h>
 
-enum { STRING = 8, TENSOR_ATTR = 4, SPARSE_ATTR = 11 };     /* TensorProto.DataType, AttributeProto.AttributeType */
 static const size_t DENSE = (size_t)256 << 20;              /* a small file must not fill the memory */
 
-bool lop_onnx_is_text(const Onnx__TensorProto *t) { return t->data_type == STRING; }
-
-/* ---- as a Constant node before position `at` ---- */
-
-static lop_status add_constant(lop_onnx_reader *r, char *name, Onnx__AttributeProto *a, int at)
+/* m as bytes; what it is, for whoever asks. */
+static lop_status keep(lop_value *v, const ProtobufCMessage *m, const Onnx__TensorProto *values, bool sparse, lop_error *err)
 {
-    Onnx__NodeProto n = ONNX__NODE_PROTO__INIT;
-    for (int v = 0; v < r->g->nvalue; v++) {
-        if (strcmp(r->g->value[v]->name, name) != 0) continue;
-        bool made = r->g->value[v]->constant.data != NULL;
-        for (int k = 0; k < r->g->ninput; k++) made = made || r->g->input[k] == v;
-        if (made) return lop_fail(r->err, LOP_E_UNSUPPORTED, "is an input or another initializer as well");
-    }
-    a->has_type = 1;
-    n.op_type = (char[]){"Constant"};
-    n.n_output = 1;
-    n.output = &name;
-    n.n_attribute = 1;
-    n.attribute = &a;
-    return lop_onnx_insert_node(r, &n, at);
+    v->kept_sparse = sparse;
+    const lop_status st = lop_onnx_pack(m, &v->kept, &v->kept_length, err);
+    return st == LOP_OK ? lop_onnx_tensor_type_text(values, sparse ? "sparse " : "", &v->foreign, err) : st;
 }
 
-static lop_status keep_text(lop_onnx_reader *r, Onnx__TensorProto *t, int at)
+static void declare(lop_value *v, const int64_t *dim, size_t n)
 {
-    size_t need = 1;
+    if (n > LOP_MAX_DIMS) return;
+    v->shaped = true;
+    v->shape.ndim = (int)n;
+    for (size_t d = 0; d < n; d++) v->shape.dim[d] = dim[d];
+}
+
+/* ---- dense ones ---- */
+
+/* Bits of an element in raw data; 0: a type of a later version of ONNX, whose data stays as it is. */
+static size_t bits_of(int32_t type)
+{
+    switch (type) {
+    case 14: return 64;                                     /* complex64 */
+    case 15: return 128;                                    /* complex128 */
+    case 17: case 18: case 19: case 20: case 24: return 8;  /* float8 of five kinds */
+    case 21: case 22: case 23: return 4;                    /* uint4, int4, float4 */
+    default: return 8 * lop_dtype_size((lop_dtype)type);
+    }
+}
+
+static bool count_elements(const Onnx__TensorProto *t, size_t *count)
+{
+    *count = 1;
     for (size_t d = 0; d < t->n_dims; d++)
-        if (!lop_mul_size(&need, need, t->dims[d]))
-            return lop_fail(r->err, LOP_E_FORMAT, "has a negative or too large shape");
-    if (t->data_location != 1 && t->n_string_data != need)
-        return lop_fail(r->err, LOP_E_FORMAT, "has %zu strings, %zu expected by its shape", t->n_string_data, need);
-    Onnx__AttributeProto a = ONNX__ATTRIBUTE_PROTO__INIT;
-    a.name = (char[]){"value"};
-    a.type = TENSOR_ATTR;
-    a.t = t;
-    return add_constant(r, t->name, &a, at);
+        if (!lop_mul_size(count, *count, t->dims[d])) return false;
+    return *count <= SIZE_MAX / 128;
+}
+
+/* What lies in a file of its own comes into the message: the result may be written anywhere. */
+static lop_status fetch(Onnx__TensorProto *t, const char *folder, size_t bytes, lop_error *err)
+{
+    lop_file file = {0};
+    const uint8_t *data = NULL;
+    lop_status st = lop_onnx_find_external(t, folder, bytes, &file, &data, err);
+    uint8_t *copy = st == LOP_OK ? malloc(bytes + 1) : NULL;            /* protobuf-c frees it */
+    if (st == LOP_OK && !copy) st = lop_fail(err, LOP_E_MEMORY, "no memory for %zu bytes", bytes);
+    if (st == LOP_OK) {
+        if (bytes > 0) memcpy(copy, data, bytes);
+        if (t->has_raw_data) free(t->raw_data.data);
+        t->has_raw_data = 1;
+        t->raw_data = (ProtobufCBinaryData){bytes, copy};
+        t->has_data_location = 0;
+        for (size_t k = 0; k < t->n_external_data; k++)
+            onnx__string_string_entry_proto__free_unpacked(t->external_data[k], NULL);
+        t->n_external_data = 0;
+    }
+    lop_file_close(&file);
+    return st;
+}
+
+static lop_status check_kept(Onnx__TensorProto *t, const char *folder, lop_error *err)
+{
+    size_t count;
+    const size_t bits = bits_of(t->data_type);
+    if (!count_elements(t, &count)) return lop_fail(err, LOP_E_FORMAT, "has a negative or too large shape");
+    if (t->data_type <= 0) return lop_fail(err, LOP_E_FORMAT, "has no element type");
+    const size_t bytes = (count * bits + 7) / 8;
+    if (t->data_location == 1 && bits == 0)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "has element type %d, and lies in a file of its own", (int)t->data_type);
+    if (t->data_location == 1) return fetch(t, folder, bytes, err);
+    if (t->data_type == LOP_ONNX_STRING && t->n_string_data != count)
+        return lop_fail(err, LOP_E_FORMAT, "has %zu strings, %zu expected by its shape", t->n_string_data, count);
+    if (t->has_raw_data && bits > 0 && t->raw_data.len != bytes)
+        return lop_fail(err, LOP_E_FORMAT, "has %zu bytes, %zu expected by its shape", t->raw_data.len, bytes);
+    return LOP_OK;
+}
+
+lop_status lop_onnx_keep(lop_onnx_reader *r, Onnx__TensorProto *t, lop_value *v)
+{
+    const lop_status st = check_kept(t, r->folder, r->err);
+    declare(v, t->dims, t->n_dims);
+    return st == LOP_OK ? keep(v, &t->base, t, false, r->err) : st;
 }
 
 /* ---- sparse: values (n), indices (n) into the flat tensor or (n, dimensions) ---- */
@@ -66,19 +114,16 @@ static lop_status scatter(const lop_tensor *values, const lop_tensor *at, lop_te
     return LOP_OK;
 }
 
-static lop_status make_dense(lop_onnx_reader *r, const Onnx__SparseTensorProto *m, const lop_shape *shape)
+static lop_status make_dense(lop_onnx_reader *r, const Onnx__SparseTensorProto *m, const lop_shape *shape, lop_value *v)
 {
     lop_tensor values = {0}, at = {0}, dense = {0};
-    int id;
     lop_status st = lop_onnx_read_tensor(m->values, "its values", r->folder, &values, r->err);
     if (st == LOP_OK) st = lop_onnx_read_tensor(m->indices, "its indices", r->folder, &at, r->err);
     if (st == LOP_OK) st = lop_tensor_init(&dense, values.type, shape, r->err);
     if (st == LOP_OK) st = scatter(&values, &at, &dense, r->err);
-    if (st == LOP_OK) st = lop_onnx_number(r, m->values->name, &id);
-    if (st == LOP_OK && r->g->value[id]->constant.data) st = lop_fail(r->err, LOP_E_FORMAT, "is there twice");
     if (st == LOP_OK) {
-        lop_tensor_share(&r->g->value[id]->constant, &dense);
-        r->g->value[id]->type = dense.type;
+        lop_tensor_share(&v->constant, &dense);
+        v->type = dense.type;
     }
     lop_tensor_clear(&values);
     lop_tensor_clear(&at);
@@ -86,7 +131,7 @@ static lop_status make_dense(lop_onnx_reader *r, const Onnx__SparseTensorProto *
     return st;
 }
 
-static lop_status read_sparse(lop_onnx_reader *r, Onnx__SparseTensorProto *m, int at)
+lop_status lop_onnx_read_sparse(lop_onnx_reader *r, Onnx__SparseTensorProto *m, lop_value *v)
 {
     int64_t size = 0;
     size_t bytes = 0;
@@ -97,29 +142,9 @@ static lop_status read_sparse(lop_onnx_reader *r, Onnx__SparseTensorProto *m, in
     for (int d = 0; d < shape.ndim; d++) shape.dim[d] = m->dims[d];
     if (m->n_dims <= LOP_MAX_DIMS && lop_onnx_holds(m->values) && lop_shape_size(&shape, &size, NULL) == LOP_OK &&
         lop_mul_size(&bytes, lop_dtype_size((lop_dtype)m->values->data_type), size) && bytes <= DENSE)
-        return make_dense(r, m, &shape);
-    Onnx__AttributeProto a = ONNX__ATTRIBUTE_PROTO__INIT;
-    a.name = (char[]){"sparse_value"};
-    a.type = SPARSE_ATTR;
-    a.sparse_tensor = m;
-    return add_constant(r, m->values->name, &a, at);
-}
-
-lop_status lop_onnx_read_kept(lop_onnx_reader *r, Onnx__GraphProto *m)
-{
-    lop_status st = LOP_OK;
-    int at = 0;
-    for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) {
-        if (!m->initializer[k]) continue;               /* taken already */
-        st = keep_text(r, m->initializer[k], at++);
-        if (st != LOP_OK) lop_error_at(r->err, "initializer '%.256s'", m->initializer[k]->name);
-    }
-    for (size_t k = 0; st == LOP_OK && k < m->n_sparse_initializer; k++) {
-        Onnx__SparseTensorProto *s = m->sparse_initializer[k];
-        if (!s->values || !s->values->name || !s->values->name[0])
-            return lop_fail(r->err, LOP_E_FORMAT, "sparse initializer #%zu has no name", k);
-        st = read_sparse(r, s, at);
-        if (st != LOP_OK) lop_error_at(r->err, "sparse initializer '%.256s'", s->values->name);
-    }
-    return st;
+        return make_dense(r, m, &shape, v);
+    if (m->values->data_location == 1 || m->indices->data_location == 1)
+        return lop_fail(r->err, LOP_E_UNSUPPORTED, "is too large when dense, and lies in a file of its own");
+    declare(v, m->dims, m->n_dims);
+    return keep(v, &m->base, m->values, true, r->err);
 }

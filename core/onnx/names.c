@@ -39,6 +39,8 @@ lop_status lop_onnx_names_of_graph(Onnx__GraphProto *m, lop_onnx_visitor *visit,
     if (st == LOP_OK) st = visit_infos(m->output, m->n_output, visit, context, err);
     if (st == LOP_OK) st = visit_infos(m->value_info, m->n_value_info, visit, context, err);
     for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) st = visit(context, &m->initializer[k]->name, err);
+    for (size_t k = 0; st == LOP_OK && k < m->n_sparse_initializer; k++)
+        if (m->sparse_initializer[k]->values) st = visit(context, &m->sparse_initializer[k]->values->name, err);
     for (size_t k = 0; st == LOP_OK && k < m->n_node; k++) st = lop_onnx_names_of_node(m->node[k], visit, context, err);
     return st;
 }

@@ -32,6 +32,10 @@ const char *lop_onnx_map_get(const lop_onnx_map *m, const char *from);          
 lop_status lop_onnx_map_put(lop_onnx_map *m, const char *from, const char *to, lop_error *err);
 /* Whether lop_tensor can hold it: its type has a size here, and it has no more than LOP_MAX_DIMS dimensions. */
 bool lop_onnx_holds(const Onnx__TensorProto *t);
+/* What type it is, in ONNX's notation with lop_dtype's words: "string", "seq(tensor(float32))", "map(int64, ...)",
+ * "complex64, 9 dimensions". *text: lop_free; NULL where the message names none. (onnx/types.c) */
+lop_status lop_onnx_type_text(const Onnx__TypeProto *m, char **text, lop_error *err);
+lop_status lop_onnx_tensor_type_text(const Onnx__TensorProto *t, const char *before, char **text, lop_error *err);
 /* Reading into a graph (onnx/read.c). */
 typedef struct {
     lop_graph *g;
@@ -47,9 +51,14 @@ lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m);
 lop_status lop_onnx_read_infos(lop_onnx_reader *r, Onnx__ValueInfoProto **list, size_t count);
 /* The number of a name, new if need be; -1 for "". */
 lop_status lop_onnx_number(lop_onnx_reader *r, const char *name, int *id);
-/* What the former left, once the nodes are there (onnx/keep.c): strings, and the sparse initializers. */
-bool lop_onnx_is_text(const Onnx__TensorProto *t);
-lop_status lop_onnx_read_kept(lop_onnx_reader *r, Onnx__GraphProto *m);
+/* What no lop_tensor can hold stays with the value as bytes, what lies in a file of its own fetched into them (t then
+ * holds it); a sparse one becomes a tensor, or stays as bytes (onnx/keep.c). Messages begin with "has". */
+enum { LOP_ONNX_STRING = 8 };           /* TensorProto.DataType */
+lop_status lop_onnx_keep(lop_onnx_reader *r, Onnx__TensorProto *t, lop_value *v);
+lop_status lop_onnx_read_sparse(lop_onnx_reader *r, Onnx__SparseTensorProto *m, lop_value *v);
+/* Maps the file that t's data lies in and finds the `need` bytes; the file is the caller's to close, also on error. */
+lop_status lop_onnx_find_external(const Onnx__TensorProto *t, const char *folder, size_t need, lop_file *file,
+                                  const uint8_t **data, lop_error *err);
 /* A node before position `at`, its values by name. */
 lop_status lop_onnx_insert_node(lop_onnx_reader *r, const Onnx__NodeProto *m, int at);
 /* The bytes of a message; *bytes NULL and *size 0 where it is empty. */

@@ -97,7 +97,9 @@ static bool plain_info(const Onnx__ValueInfoProto *m)
 {
     const Onnx__TypeProto *t = m->type;
     if (m->doc_string || m->base.n_unknown_fields > 0 || !t) return !m->doc_string && m->base.n_unknown_fields == 0;
-    if (!t->tensor_type || t->sequence_type || t->optional_type || t->base.n_unknown_fields > 0) return false;
+    if (!t->tensor_type || t->base.n_unknown_fields > 0) return false;
+    if (t->sequence_type || t->map_type || t->sparse_tensor_type || t->optional_type) return false;
+    if (lop_dtype_size((lop_dtype)t->tensor_type->elem_type) == 0) return false;
     return t->tensor_type->base.n_unknown_fields == 0 && (!t->tensor_type->shape || plain_shape(t->tensor_type->shape));
 }
 
@@ -125,9 +127,13 @@ static lop_status read_info(reader *r, const Onnx__ValueInfoProto *m, int id)
         if (st != LOP_OK) return st;
     }
     const Onnx__TypeProto__Tensor *t = m->type ? m->type->tensor_type : NULL;
-    if (!t || lop_dtype_size((lop_dtype)t->elem_type) == 0) return LOP_OK;
-    if (t->shape && t->shape->n_dim > LOP_MAX_DIMS) return LOP_OK;
-    v->type = (lop_dtype)t->elem_type;
+    const bool wide = t && t->shape && t->shape->n_dim > LOP_MAX_DIMS;
+    if (m->type && !v->kept && (!t || wide || lop_dtype_size((lop_dtype)t->elem_type) == 0)) {
+        const lop_status st = lop_onnx_type_text(m->type, &v->foreign, r->err);
+        if (st != LOP_OK || !t || wide) return st;
+    }
+    if (!t || wide || v->kept) return LOP_OK;
+    if (!v->foreign) v->type = (lop_dtype)t->elem_type;
     return t->shape ? read_shape(v, t->shape, r->err) : LOP_OK;
 }
 
@@ -141,9 +147,26 @@ static lop_status read_initializer(reader *r, Onnx__TensorProto *t, size_t k)
     lop_status st = lop_onnx_number(r, t->name, &id);
     if (st != LOP_OK) return st;
     lop_value *v = r->g->value[id];
-    if (v->constant.data) return lop_fail(r->err, LOP_E_FORMAT, "%s is there twice", what);
+    if (lop_value_is_initializer(v)) return lop_fail(r->err, LOP_E_FORMAT, "%s is there twice", what);
+    if (!lop_onnx_holds(t)) {
+        st = lop_onnx_keep(r, t, v);
+        if (st != LOP_OK) lop_error_at(r->err, "%s", what);
+        return st;
+    }
     st = lop_onnx_read_tensor(t, what, r->folder, &v->constant, r->err);
     if (st == LOP_OK) v->type = v->constant.type;
+    return st;
+}
+
+static lop_status read_sparse(reader *r, Onnx__SparseTensorProto *m, size_t k)
+{
+    int id;
+    if (!m->values || !m->values->name || !m->values->name[0])
+        return lop_fail(r->err, LOP_E_FORMAT, "sparse initializer #%zu has no name", k);
+    lop_status st = lop_onnx_number(r, m->values->name, &id);
+    if (st == LOP_OK && lop_value_is_initializer(r->g->value[id])) st = lop_fail(r->err, LOP_E_FORMAT, "is there twice");
+    if (st == LOP_OK) st = lop_onnx_read_sparse(r, m, r->g->value[id]);
+    if (st != LOP_OK) lop_error_at(r->err, "sparse initializer '%.256s'", m->values->name);
     return st;
 }
 
@@ -152,12 +175,12 @@ lop_status lop_onnx_read_initializers(lop_onnx_reader *r, Onnx__GraphProto *m)
 {
     lop_status st = LOP_OK;
     for (size_t k = 0; st == LOP_OK && k < m->n_initializer; k++) {
-        const Onnx__TensorProto *t = m->initializer[k];
-        if (lop_onnx_is_text(t) && t->name && t->name[0]) continue;
         st = read_initializer(r, m->initializer[k], k);
         onnx__tensor_proto__free_unpacked(m->initializer[k], NULL);
         m->initializer[k] = NULL;
     }
+    for (size_t k = 0; st == LOP_OK && k < m->n_sparse_initializer; k++)
+        st = read_sparse(r, m->sparse_initializer[k], k);
     return st;
 }
 
@@ -385,7 +408,6 @@ static lop_status read_model(reader *r, Onnx__ModelProto *m)
         st = lop_fail(r->err, LOP_E_FORMAT, "two inputs of the graph have the same name");
     if (st == LOP_OK) st = lop_onnx_read_initializers(r, net);
     if (st == LOP_OK) st = read_nodes(r, net);
-    if (st == LOP_OK) st = lop_onnx_read_kept(r, net);
     if (st == LOP_OK) st = read_list(r, net->output, net->n_output, "output", &g->output, &g->noutput);
     if (st == LOP_OK) st = lop_onnx_read_infos(r, net->input, net->n_input);
     if (st == LOP_OK) st = lop_onnx_read_infos(r, net->output, net->n_output);

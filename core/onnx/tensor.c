@@ -60,9 +60,8 @@ static lop_status open_inside(const char *folder, const char *location, lop_file
     return st;
 }
 
-/* Maps the file and finds the tensor's `need` bytes in it; the file is the caller's to close, also on error. */
-static lop_status find_external(const Onnx__TensorProto *t, const char *folder, size_t need, lop_file *file,
-                                const uint8_t **data, lop_error *err)
+lop_status lop_onnx_find_external(const Onnx__TensorProto *t, const char *folder, size_t need, lop_file *file,
+                                  const uint8_t **data, lop_error *err)
 {
     const char *location = entry(t, "location"), *offset = entry(t, "offset"), *length = entry(t, "length");
     uint64_t start = 0, given = need;
@@ -142,7 +141,7 @@ static lop_status read_tensor(const Onnx__TensorProto *t, const char *folder, lo
     const uint8_t *data = t->has_raw_data ? t->raw_data.data : NULL;
     lop_status st = check_shape(t, &shape, &need, err);
     if (st != LOP_OK) return st;
-    if (t->data_location == 1) st = find_external(t, folder, need, file, &data, err);
+    if (t->data_location == 1) st = lop_onnx_find_external(t, folder, need, file, &data, err);
     else if (bytes_present(t) < need)
         st = lop_fail(err, LOP_E_FORMAT, "needs %zu bytes, the file has %zu", need, bytes_present(t));
     else if (bytes_present(t) > need)

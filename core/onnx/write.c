@@ -216,16 +216,29 @@ static lop_status put_value_infos(writer *w, Onnx__GraphProto *m)
     return put_infos(w, list, n, &m->n_value_info, &m->value_info);
 }
 
+/* What is no tensor here goes back as it came. */
+static lop_status put_kept(writer *w, const lop_value *v, Onnx__GraphProto *m)
+{
+    void *kept = unpack(w, v->kept_sparse ? &onnx__sparse_tensor_proto__descriptor : &onnx__tensor_proto__descriptor,
+                        v->kept, v->kept_length);
+    if (!kept) return LOP_E_MEMORY;
+    if (v->kept_sparse) m->sparse_initializer[m->n_sparse_initializer++] = kept;
+    else m->initializer[m->n_initializer++] = kept;
+    return LOP_OK;
+}
+
 static lop_status put_initializers(writer *w, Onnx__GraphProto *m)
 {
     size_t n = 0;
     lop_status st = LOP_OK;
-    for (int v = 0; v < w->g->nvalue; v++) n += w->g->value[v]->constant.data != NULL;
+    for (int v = 0; v < w->g->nvalue; v++) n += lop_value_is_initializer(w->g->value[v]);
     Onnx__TensorProto *t = take_messages(w, n, &onnx__tensor_proto__descriptor);
     m->initializer = take(w, n, sizeof *m->initializer);
-    if (!t || !m->initializer) return LOP_E_MEMORY;
+    m->sparse_initializer = take(w, n, sizeof *m->sparse_initializer);
+    if (!t || !m->initializer || !m->sparse_initializer) return LOP_E_MEMORY;
     for (int v = 0; st == LOP_OK && v < w->g->nvalue; v++) {
         const lop_value *value = w->g->value[v];
+        if (value->kept) st = put_kept(w, value, m);
         if (!value->constant.data) continue;
         m->initializer[m->n_initializer] = &t[m->n_initializer];
         Onnx__TensorProto *to = &t[m->n_initializer++];

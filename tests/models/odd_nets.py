@@ -53,8 +53,35 @@ save("branch", [node("If", ["c"], ["y"], name="choose", then_branch=then, else_b
 
 save("strings", [node("StringNormalizer", ["s"], ["y"], name="upper", case_change_action="UPPER")],
      [value("s", T.STRING, ["N"])], [value("y", T.STRING, ["M"])])
-save("string_weights", [node("Identity", ["k"], ["y"])], [], [value("y", T.STRING, [2])],
-     k=np.array(["a", "b"], dtype=object))
+
+
+def kept(name, tensor, given=False, **more):
+    """A net whose only initializer no tensor of numbers can hold; given: it is an input, too."""
+    like = value(tensor.name, tensor.data_type, list(tensor.dims))
+    net = graph([node("Identity", [tensor.name], ["y"], name="id")], name, [like] if given else [],
+                [value("y", tensor.data_type, list(tensor.dims))], [tensor])
+    onnx.save(h.make_model(net, opset_imports=[h.make_opsetid("", 15)]), f"{folder}/{name}.onnx", **more)
+
+
+words = h.make_tensor("k", T.STRING, [2], [b"first\0word", b""])
+kept("kept_strings", words)
+kept("kept_given", words, given=True)
+kept("kept_complex", h.make_tensor("k", T.COMPLEX64, [2], [1 + 2j, 3 - 4j]))
+kept("kept_deep", numpy_helper.from_array(weights(1, 2, 1, 1, 1, 1, 1, 1, 3), "k"))
+later = numpy_helper.from_array(np.array([1, 2, 3], np.uint8), "k")
+later.data_type = 22                                            # INT4, younger than this onnx: 3 bytes, 5 numbers
+later.dims[0] = 5
+kept("kept_int4", later)
+apart = h.make_tensor("k", T.COMPLEX128, [100], np.arange(200.).tobytes(), raw=True)
+kept("kept_apart", apart, save_as_external_data=True, location="kept_apart.data", size_threshold=0)
+body = graph([node("Identity", ["k"], ["t"], name="id")], "then", [], [value("t", T.STRING, [2])], [words])
+other = graph([node("Identity", ["k"], ["e"])], "other", [], [value("e", T.STRING, [2])], [words])
+save("kept_branch", [node("If", ["c"], ["y"], name="choose", then_branch=body, else_branch=other)], [],
+     [value("y", T.STRING, [2])], c=np.array(True))
+huge = graph([node("Identity", ["k"], ["y"], name="id")], "huge", [], [value("y", T.FLOAT, [1 << 20, 1 << 20])])
+huge.sparse_initializer.append(h.make_sparse_tensor(h.make_tensor("k", T.FLOAT, [2], [1.0, 2.0]),
+                                                    h.make_tensor("at", T.INT64, [2], [1, 5]), [1 << 20, 1 << 20]))
+onnx.save(h.make_model(huge, opset_imports=[h.make_opsetid("", 15)]), f"{folder}/kept_sparse.onnx")
 
 sparse = graph([node("Add", ["x", "k"], ["y"], name="add")], "sparse", [value("x", T.FLOAT, [2, 3])],
                [value("y", T.FLOAT, [2, 3])])
@@ -67,6 +94,10 @@ save("sequence", [node("ConcatFromSequence", ["s"], ["y"], name="join", axis=0)]
      [h.make_value_info("s", h.make_sequence_type_proto(row))], [value("y", T.FLOAT, [None, 3])])
 save("optional", [node("OptionalGetElement", ["o"], ["y"], name="get")],
      [h.make_value_info("o", h.make_optional_type_proto(row))], [value("y", T.FLOAT, [None, 3])])
+
+deep = h.make_sequence_type_proto(h.make_sequence_type_proto(row))
+save("nested", [node("Foreign", ["s"], ["y"], name="f", domain="com.example")], [h.make_value_info("s", deep)],
+     [value("y", T.FLOAT, [1])], domains=["com.example"])
 
 conv = [node("Conv", ["x", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]), node("Relu", ["c"], ["y"], name="relu")]
 save("shapeless", conv, [value("x", T.FLOAT, None)], [value("y", T.FLOAT, None)], w=weights(4, 3, 3, 3))

@@ -5,7 +5,7 @@ numbers stand in typed fields or raw; what is said twice (value_info of an input
 "ai.onnx"); what core/onnx/onnx.h says is dropped. Where the first calls functions of its own, whose bodies take the
 calls' places, nodes and functions are left out.
 
-Usage: same_graph.py A B. Exit 0: the same; 1: not; 3: python3's onnx is not here."""
+Usage: same_graph.py A B [A B ...]. Exit 0: the same; 1: not; 3: python3's onnx is not here."""
 import sys
 
 try:
@@ -15,6 +15,8 @@ try:
 except ImportError as missing:
     print(missing, file=sys.stderr)
     sys.exit(3)
+
+INT4 = 22                                                       # younger than some onnx
 
 
 def drop_empty(message):
@@ -30,8 +32,9 @@ def drop_empty(message):
 
 
 def plain_tensor(t):
-    """The same tensor, its numbers raw."""
-    if t.data_type != TensorProto.STRING:
+    """The same tensor, its numbers raw; those that numpy_helper does not know stay as they are."""
+    t.ClearField("data_location")                               # onnx.load has fetched what lay elsewhere
+    if t.data_type not in (TensorProto.STRING, TensorProto.COMPLEX64, TensorProto.COMPLEX128, INT4):
         raw = numpy_helper.from_array(numpy_helper.to_array(t)).raw_data
         if t.data_type == TensorProto.BFLOAT16 and not t.HasField("raw_data"):
             raw = b"".join(v.to_bytes(2, "little") for v in t.int32_data)       # to_array gives float32
@@ -93,7 +96,7 @@ def first_difference(a, b):
     return f"{pairs[0][0]}\n|\n{pairs[0][1]}"[:2000] if pairs else f"{len(a)} | {len(b)} of them"
 
 
-def main(first, second):
+def compare(first, second):
     (a, called), (b, _) = parts(first), parts(second)
     left_out = ("GraphProto.node", "ModelProto.functions", "GraphProto.value_info") if called else ()
     differ = [key for key in sorted((a.keys() | b.keys()) - set(left_out))
@@ -109,4 +112,4 @@ def main(first, second):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(max(compare(a, b) for a, b in zip(sys.argv[1::2], sys.argv[2::2])))

@@ -1,4 +1,6 @@
 /* tests/core/onnx/test_read.c - models written byte by byte: tensors of every type, external data, what is refused. */
+#include "exec/exec.h"
+#include "ops/ops.h"
 #include "wire.h"
 #include <sys/stat.h>
 
@@ -86,8 +88,8 @@ T_TEST(sizes_that_do_not_fit_are_named)
         {1, 2, {-4, 4}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
         {1, 2, {INT64_MAX, INT64_MAX}, 9, LOP_E_FORMAT, 64, "initializer 'conv1.w' has a negative or too large shape"},
         {1, 2, {1 << 20, 1 << 20}, 9, LOP_E_FORMAT, 64, "needs 4398046511104 bytes, the file has 64"},
-        {14, 1, {1, 0}, 9, LOP_E_UNSUPPORTED, 8, "initializer 'conv1.w' has element type 14"},
-        {-3, 1, {1, 0}, 9, LOP_E_UNSUPPORTED, 4, "initializer 'conv1.w' has element type -3"}};
+        {14, 1, {1, 0}, 9, LOP_E_FORMAT, 4, "initializer 'conv1.w': has 4 bytes, 8 expected by its shape"},
+        {-3, 1, {1, 0}, 9, LOP_E_FORMAT, 4, "initializer 'conv1.w': has no element type"}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         static const uint8_t zeros[128];
         wire t = wire_tensor("conv1.w", cases[k].type, cases[k].dim, cases[k].ndim);
@@ -329,24 +331,91 @@ static lop_graph *parsed(const wire *m)
     return g;
 }
 
-T_TEST(strings_and_huge_sparse_ones_are_constant_nodes)
+/* A model whose only initializer is w, of a type and so many bytes of raw data; -1: no data here. */
+static wire raw_of(int type, const int64_t *dim, int ndim, int bytes)
 {
-    const wire m[] = {strings_of((int64_t[]){2}, 1, 2),
-                      sparse_of((int64_t[]){1 << 20, 1 << 20}, 2, (int64_t[]){5, 1}, 2, 0)};
-    for (size_t k = 0; k < T_COUNT(m); k++) {
+    static const uint8_t zero[64] = {0};
+    wire t = wire_tensor("w", type, dim, ndim);
+    if (bytes >= 0) wire_bytes(&t, 9, zero, (size_t)bytes);
+    return wire_model_of(&t, "w");
+}
+
+/* What no tensor here can hold comes back as it came, and stops who reads it. */
+T_TEST(initializers_of_other_kinds_are_kept)
+{
+    const int64_t nine[] = {1, 1, 1, 1, 1, 1, 1, 1, 2};
+    const struct { wire m; const char *what; int ndim; } cases[] = {
+        {strings_of((int64_t[]){2}, 1, 2), "string", 1},
+        {raw_of(14, (int64_t[]){3}, 1, 24), "complex64", 1},
+        {raw_of(15, (int64_t[]){0}, 1, 0), "complex128", 1},
+        {raw_of(22, (int64_t[]){5}, 1, 3), "int4", 1},
+        {raw_of(17, (int64_t[]){5}, 1, 5), "float8e4m3fn", 1},
+        {raw_of(99, (int64_t[]){5}, 1, 1), "an unknown type", 1},
+        {raw_of(1, nine, 9, 8), "float32, 9 dimensions", 0},
+        {sparse_of((int64_t[]){1 << 20, 1 << 20}, 2, (int64_t[]){5, 1}, 2, 0), "sparse float32", 2}};
+    for (size_t k = 0; k < T_COUNT(cases); k++) {
+        char says[128];
         lop_error err;
         lop_shapes s;
-        lop_graph *g = parsed(&m[k]);
-        assert_int_equal(g->nnode, 2);
-        assert_string_equal(g->node[0]->op, "Constant");
-        assert_string_equal(lop_node_label(g, g->node[0]), "w");
-        assert_string_equal(g->node[0]->attr[0].name, k == 0 ? "value" : "sparse_value");
-        if (k == 0) assert_non_null(memmem(g->node[0]->attr[0].raw, g->node[0]->attr[0].length, "first\0word", 10));
+        uint8_t *bytes[2];
+        size_t n[2];
+        lop_graph *g = parsed(&cases[k].m), *copy;
+        g->ops = lop_ops();
+        const lop_value *w = g->value[lop_graph_value(g, "w")];
+        assert_true(lop_value_is_initializer(w));
+        assert_int_equal(w->shape.ndim, cases[k].ndim);
+        if (k == 0) assert_non_null(memmem(w->kept, w->kept_length, "first\0word", 10));
         t_ok(lop_graph_infer_known(g, &s, &err), err);
-        t_fails(lop_shapes_complete(g, &s, &err), LOP_E_UNSUPPORTED, err, k == 0 ? "node 'w' (Constant): 'value' holds"
-                        : "node 'w' (Constant): 'sparse_value' holds");
+        snprintf(says, sizeof says, "(Identity): its input 'w' is %s: such do not run here", cases[k].what);
+        t_fails(lop_shapes_complete(g, &s, &err), LOP_E_UNSUPPORTED, err, says);
         lop_shapes_clear(&s);
+        lop_tensor y;
+        t_fails(lop_exec_once(g, NULL, NULL, 0, NULL, 0, &y, &err), LOP_E_UNSUPPORTED, err, says);
+        t_ok(lop_graph_clone(g, &copy, &err), err);
+        t_ok(lop_onnx_write_bytes(g, &bytes[0], &n[0], &err), err);
+        t_ok(lop_onnx_write_bytes(copy, &bytes[1], &n[1], &err), err);
+        assert_int_equal(n[0], n[1]);
+        assert_memory_equal(bytes[0], bytes[1], n[0]);
+        assert_non_null(memmem(bytes[0], n[0], w->kept, w->kept_length));
+        for (int i = 0; i < 2; i++) lop_free(bytes[i]);
+        lop_graph_free(copy);
+        g->node[0]->in[0] = -1;
+        t_ok(lop_graph_prune_dead(g, &err), err);
+        assert_false(lop_value_is_initializer(g->value[lop_graph_value(g, "w")]));
         lop_graph_free(g);
+    }
+}
+
+T_TEST(types_are_told_in_words)
+{
+    static const struct { unsigned field; const char *says; } inside[] = {
+        {4, "seq(tensor(string))"}, {9, "optional(tensor(string))"}, {8, "sparse_tensor(string)"}, {1, "string"},
+        {5, "map(int64, tensor(string))"}};
+    for (size_t k = 0; k < T_COUNT(inside); k++) {
+        wire leaf = {.n = 0}, tensor = {.n = 0}, type = {.n = 0}, holder = {.n = 0}, x = {.n = 0}, g = {.n = 0};
+        wire n = wire_node("Identity", "x", "y"), y = wire_value("y", NULL, 0);
+        wire_int(&leaf, 1, 8);
+        wire_message(&tensor, 1, &leaf);
+        if (inside[k].field == 5) wire_int(&holder, 1, 7);
+        if (inside[k].field == 1 || inside[k].field == 8) wire_message(&type, inside[k].field, &leaf);
+        else {
+            wire_message(&holder, inside[k].field == 5 ? 2 : 1, &tensor);
+            wire_message(&type, inside[k].field, &holder);
+        }
+        wire_text(&x, 1, "x");
+        wire_message(&x, 2, &type);
+        wire_message(&g, 1, &n);
+        wire_message(&g, 11, &x);
+        wire_message(&g, 12, &y);
+        const wire m = wire_model(&g);
+        lop_graph *net = parsed(&m);
+        assert_string_equal(net->value[lop_graph_value(net, "x")]->foreign, inside[k].says);
+        lop_shapes s;
+        lop_error err;
+        t_ok(lop_graph_infer_known(net, &s, &err), err);
+        t_fails(lop_shapes_complete(net, &s, &err), LOP_E_UNSUPPORTED, err, "input 'x' is ");
+        lop_shapes_clear(&s);
+        lop_graph_free(net);
     }
 }
 
@@ -370,6 +439,10 @@ T_TEST(misfits_of_strings_and_sparse_ones_are_named)
     const struct { wire m; const char *says; } cases[] = {
         {strings_of((int64_t[]){3}, 1, 2), "initializer 'w': has 2 strings, 3 expected"},
         {strings_of((int64_t[]){-1}, 1, 2), "initializer 'w': has a negative"},
+        {raw_of(14, (int64_t[]){3}, 1, 20), "initializer 'w': has 20 bytes, 24 expected"},
+        {raw_of(22, (int64_t[]){5}, 1, 2), "initializer 'w': has 2 bytes, 3 expected"},
+        {raw_of(0, (int64_t[]){5}, 1, 2), "initializer 'w': has no element type"},
+        {raw_of(14, (int64_t[]){INT64_MAX}, 1, 0), "initializer 'w': has a negative or too large shape"},
         {sparse_of(dim, 2, (int64_t[]){6, 1}, 2, 0), "sparse initializer 'w': has index 6 where 6 are"},
         {sparse_of(dim, 2, (int64_t[]){-1, 1}, 2, 0), "has index -1"},
         {sparse_of(dim, 2, (int64_t[]){1, 3, 0, 1}, 2, 2), "has index 3 where 3 are"},
@@ -414,6 +487,6 @@ T_MAIN(T(typed_fields_of_every_type), T(negative_integers_and_unpacked_lists),
        T(scalars_and_empty_tensors_are_constants), T(sizes_that_do_not_fit_are_named),
        T(external_data_comes_from_the_folder_only), T(values_keep_what_the_file_declares),
        T(attributes_without_a_type_are_what_they_hold), T(nesting_is_bounded), T(what_is_no_model_is_refused),
-       T(strings_and_huge_sparse_ones_are_constant_nodes),
+       T(initializers_of_other_kinds_are_kept), T(types_are_told_in_words),
        T(sparse_initializers_become_dense), T(misfits_of_strings_and_sparse_ones_are_named),
        T(doubled_names_are_refused), T(a_missing_file_and_a_folder_are_named))

@@ -126,9 +126,11 @@ return {
   },
   run = function(opts, args, out)
     local files = opts.input or {}
-    if #files == 0 then core.fail("usage", "exec: --input FILE is missing (a .npy file or a picture)") end
     local net = lop.load(args[1])
     local how, known, inputs = opts.preprocess or net:meta("lop.preprocess"), inputs_of(net), {}
+    if #files == 0 and #known > 0 then
+      core.fail("usage", "exec: --input FILE is missing (a .npy file or a picture)")
+    end
     for i, file in ipairs(assign(files, known)) do inputs[i] = read(file, known[i], how) end
     local ok, results = pcall(forward, net, inputs, out)
     if not ok then

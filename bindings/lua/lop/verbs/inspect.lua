@@ -60,6 +60,7 @@ end
 
 -- Free sizes by their names, behind what is taken for them.
 local function value_text(v)
+  if v.foreign then return v.declared and text_of(v.declared) .. ", " .. v.type or v.type end
   if not v.shape then return v.declared and text_of(v.declared) or "no tensor, or no shape declared" end
   return text_of(v.shape) .. (is_free(v) and "  of " .. text_of(v.declared) or "")
 end
