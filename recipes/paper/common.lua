@@ -6,9 +6,12 @@ local json = require "lop.json"
 
 local common = {}
 
-local function words_of(text)
+--- The words of a text, as they stand between marks.
+---@param mark string?        one character, default a comma
+---@return string[]
+function common.words(text, mark)
   local list = {}
-  for word in text:gmatch("[^,]+") do list[#list + 1] = word end
+  for word in text:gmatch("[^" .. (mark or ",") .. "]+") do list[#list + 1] = word end
   return list
 end
 
@@ -20,7 +23,7 @@ local function read(key, text, default)
     return math.tointeger(number) or number
   end
   if type(default) ~= "table" then return text end
-  local list = words_of(text)
+  local list = common.words(text)
   for i, word in ipairs(list) do list[i] = type(default[1]) == "number" and read(key, word, 1) or word end
   return list
 end

@@ -1,11 +1,12 @@
 #!/bin/sh
-# tests/paper/run.sh OUT - the studies of recipes/paper, with the figures that they must show: one layer at a time on
-# digits-vgg; with LOP_LONG on squeezenet too, and its criteria at equal multiply-adds (needs ../shared, LOP_SHARED says
-# where). Ends with `paper: N passed, N failed, N skipped`.
+# tests/paper/run.sh OUT - the studies of recipes/paper, with the figures that they must show: one layer at a time, and
+# widths with ranks against widths alone, on digits-vgg; with LOP_LONG on squeezenet and ResNet-56 too, and squeezenet's
+# criteria at equal multiply-adds (needs ../shared, LOP_SHARED says where, and for ResNet-56 the CIFAR-10 files,
+# LOP_CIFAR10). Ends with `paper: N passed, N failed, N skipped`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=${1:?usage: tests/paper/run.sh OUT}
-shared=${LOP_SHARED:-../shared}
+shared=${LOP_SHARED:-../shared} cifar=${LOP_CIFAR10:-/tmp/cifar10}
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 passed=0 failed=0 skipped=0
@@ -30,12 +31,16 @@ holds() {
     if grep -qF -- "$1" "$folder/$2"; then passed=$((passed + 1)); else fail "$2: '$1' expected"; fi
 }
 
-wants 0 "held-out error of elimination" single_layer check=1 criteria=first,response,elimination
+wants 0 "held-out error of elimination+swap" single_layer check=1
 holds 'layer,channels,eighths,width,criterion,error,held_error' single_layer/single_layer.csv
 holds '"summary"' single_layer/single_layer.json
 holds '</svg>' single_layer/single_layer.svg
 # A criterion that chooses badly is found out.
 wants 3 "the error of random is" single_layer check=1 ours=random criteria=random,response layers=1 images=100 held=20
+# Ranks beside widths lose less than widths alone; where they do not, that is said.
+wants 0 "width+rank" cuts check=1 images=60 tested=500
+holds 'speedup,cuts,macs,kl,top1,top5' cuts/cuts.csv
+wants 3 "3x: the KL of width is" cuts check=1 images=30 tested=100 speedups=3 cuts=width+rank,width
 # The other two on small nets, a few cells of each.
 set -- data=mnist:recipes/data/digits preprocess=unit
 wants 0 "least-squares / none" criteria model=recipes/models/digits-resnet/model.onnx images=60 tested=200 \
@@ -66,11 +71,19 @@ if [ -n "${LOP_LONG:-}" ]; then
     if [ -f "$model" ] && [ -d "$pictures/test" ]; then
         set -- "model=$model" "data=images:$pictures/calib?resize=256" "test=images:$pictures/test?resize=256"
         wants 0 "held-out error of" single_layer check=1 preprocess=caffe images=400 held=100 tested=300 \
-            criteria=first,response,elimination+swap ours=elimination+swap "$@"
+            criteria=first,response,elimination+swap "$@"
         wants 0 "KL" squeezenet check=1 criteria=elimination,l1 reconstructions=least-squares speedups=1.19 "$@"
+        wants 0 "width+rank" cuts check=1 preprocess=caffe images=250 speedups=1.3 "$@"
     else
         echo "skipped: paper: squeezenet ($model, $pictures)"
-        skipped=2
+        skipped=3
+    fi
+    model=$shared/models/cifar-resnet56-bn/model.onnx
+    if [ -f "$model" ] && [ -f "$cifar/test_batch.bin" ]; then
+        wants 0 "width+rank" cuts check=1 "model=$model" "data=cifar10:$cifar" preprocess=cifar10 images=500
+    else
+        echo "skipped: paper: ResNet-56 ($model, $cifar)"
+        skipped=$((skipped + 1))
     fi
 fi
 echo "paper: $passed passed, $failed failed, $skipped skipped"
