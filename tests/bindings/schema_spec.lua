@@ -42,6 +42,8 @@ describe("a recipe's check", function()
       {{decompose = {"spatial"}}, "usage", "decompose: no rank may be cut"},
       {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, ms, params, speedup, widths"},
       {{budget = {macs = 0.5, keep = 0.5}}, "usage", "expected, got 2"},
+      {{budget = {min_width = 4}}, "usage", "widths expected, got 0"},
+      {{budget = {macs = 0.5, min_width = 0}}, "usage", "budget.min_width: 0 is out of range: 1 or more expected"},
       {{budget = {ms = 0}}, "usage", "budget.ms: 0 is out of range"},
       {{budget = {speedup = 0.5}}, "usage", "budget.speedup: 0.5 is out of range: 1 or more expected"},
       {{budget = {params = 1.5}}, "usage", "budget.params: 1.5 is out of range: above 0 and at most 1 expected"},
@@ -116,6 +118,8 @@ describe("KEY=VALUE", function()
     assert.equal("backward", set("order", "backward").order)
     assert.same({"width"}, set("cuts", "width").cuts)
     assert.same({widths = {conv1 = 3}}, set("budget.widths.conv1", "3").budget)
+    assert.same({speedup = 2, min_width = 4}, set("budget.min_width", "4").budget)
+    assert.same({macs = 0.5, min_width = 4}, set("budget.macs", "0.5", {budget = {speedup = 2, min_width = 4}}).budget)
   end)
   it("sets rules of layers whose names hold dots", function()
     local layers = set("layers.a.0.conv.keep", "0.5").layers

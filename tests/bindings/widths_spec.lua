@@ -119,6 +119,36 @@ describe("round_to", function()
   end)
 end)
 
+describe("budget.min_width", function()
+  it("is the least width of every group, whoever allocates; a narrower one stays whole", function()
+    for _, allocate in ipairs {"sensitivity", "error", "uniform"} do
+      local keep, p = plan(plain, small, {budget = {macs = 0.9, min_width = 7}, allocate = allocate})
+      assert.equal(6, keep.a, allocate)
+      assert.is_true(keep.b >= 7 and keep.c >= 7 and keep.b + keep.c < 18, allocate)
+      assert.is_true(p.budget.after <= p.budget.target, allocate)
+    end
+    assert.same({a = 6, b = 7, c = 7, fc = 5}, (plan(plain, small, {budget = {keep = 0.2, min_width = 7}})))
+  end)
+  it("counts where a layer does not say another", function()
+    local layers = {["a"] = {min = 2}, ["?"] = {round_to = 1}}
+    assert.same({a = 2, b = 6, c = 6, fc = 5},
+                (plan(plain, small, {budget = {keep = 0.1, min_width = 6}, layers = layers})))
+    layers = {{"*", min = 3}, {"c", min = 9}}
+    assert.same({a = 3, b = 3, c = 9, fc = 5},
+                (plan(plain, small, {budget = {keep = 0.1, min_width = 6}, layers = layers})))
+  end)
+  it("goes with round_to", function()
+    assert.same({a = 6, b = 8, c = 8, fc = 5}, (plan(plain, small, {budget = {keep = 0.1, min_width = 5},
+                                                                     round_to = 4})))
+  end)
+  it("is refused where it makes the budget, or own widths, impossible", function()
+    assert.matches("cannot be met: .* budget.min_width is 6$",
+                   fails(plain, small, {budget = {macs = 0.3, min_width = 6}}))
+    assert.matches("'b' is to be 3 channels wide, its least width is 4",
+                   fails(plain, small, {budget = {widths = {b = 3}, min_width = 4}}))
+  end)
+end)
+
 describe("allocate", function()
   it("by a function gives its widths, by place or by name", function()
     local seen

@@ -13,7 +13,8 @@ local function is_function(value) return type(value) == "function" end
 -- type: string, number, integer, boolean, list (of words), table (with keys), map (names to one kind of value), rules
 -- (names or globs to tables with keys, see schema.rules). choices: of a string or list; later: more of them, known and
 -- not in this version; word: the one word that a number may be, or the key that a lone word in a table's place sets.
--- also(value): is it another value, taken as it is? takes: what that is, in words. one: of these keys, one is given.
+-- also(value): is it another value, taken as it is? takes: what that is, in words. one: of these keys, one is given,
+-- but those marked beside, which go with each.
 local select = {type = "table", word = "method", help = "how channels are chosen", keys = {
   method = {type = "string", choices = choose.methods, default = "elimination", also = is_choice,
             takes = "list of channels, function(stats, width) -> list", help = "the criterion"},
@@ -49,7 +50,7 @@ local rule = {type = "table", keys = {
   skip = {type = "boolean", help = "leave the group whole"},
   keep = {type = "number", above = 0, to = 1, help = "share of its filters, whatever the budget"},
   round_to = round_to,
-  min = {type = "integer", least = 1, help = "least width"},
+  min = {type = "integer", least = 1, help = "least width, whatever budget.min_width"},
   select = select, reconstruct = reconstruct,
   residual = {type = "table", help = "as residual: target, stream",
               keys = {target = residual.keys.target, stream = residual.keys.stream}},
@@ -81,6 +82,8 @@ schema.keys = {
     ms = {type = "number", above = 0, help = "milliseconds an image, as timed here by lop bench"},
     keep = {type = "number", above = 0, to = 1, help = "share of each group's channels"},
     widths = {type = "map", help = "by name; the others stay whole", keys = {type = "integer", least = 1}},
+    min_width = {type = "integer", least = 1, beside = true,
+                 help = "beside one of these: least width of every group; a narrower group stays whole"},
   }},
   allocate = {type = "string", choices = {"sensitivity", "error", "uniform", "paper"}, default = "sensitivity",
               also = is_function, takes = "function(groups, budget) -> widths",
@@ -184,14 +187,14 @@ local function check_table(spec, value, path, bare)
   if spec.word and (type(value) == "string" or type(value) == "function") then value = {[spec.word] = value} end
   if type(value) ~= "table" then refuse("%s: table expected, got %s", path, type(value)) end
   check_names(spec, value, path)
-  local result, count = {}, 0
+  local result, known, count = {}, {}, 0
   for _, name in ipairs(schema.sorted(spec.keys)) do
     result[name] = check(spec.keys[name], value[name], full_name(path, name), bare)
-    if value[name] ~= nil then count = count + 1 end
+    if not spec.keys[name].beside then
+      known[#known + 1], count = name, count + (value[name] ~= nil and 1 or 0)
+    end
   end
-  if spec.one and count ~= 1 then
-    refuse("%s: one of %s expected, got %d", path, table.concat(schema.sorted(spec.keys), ", "), count)
-  end
+  if spec.one and count ~= 1 then refuse("%s: one of %s expected, got %d", path, table.concat(known, ", "), count) end
   return result
 end
 
@@ -331,6 +334,17 @@ local function split(key)
   return names
 end
 
+-- What of a table stays when one of its keys is set: of keys of which one is given, the new one and those beside it.
+local function room_for(spec, value, name)
+  if type(value) ~= "table" then return {} end
+  if not spec.one or not spec.keys[name] or spec.keys[name].beside then return value end
+  local rest = {}
+  for key, v in pairs(value) do
+    if spec.keys[key] and spec.keys[key].beside then rest[key] = v end
+  end
+  return rest
+end
+
 -- Sets names[first ..] in `at`, a table of these keys.
 local function set_in(spec, at, names, first, key, text)
   for i = first, #names do
@@ -346,7 +360,7 @@ local function set_in(spec, at, names, first, key, text)
       at[name] = schema.read(spec, text)
     else
       if type(at[name]) == "string" then at[name] = {[spec.word or 1] = at[name]} end
-      if at[name] == nil or spec.one then at[name] = {} end
+      if at[name] == nil or spec.one then at[name] = room_for(spec, at[name], names[i + 1]) end
       at = at[name]
     end
   end

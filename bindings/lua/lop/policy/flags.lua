@@ -9,6 +9,9 @@ local flags = {}
 -- Keys with flags of their own kind: shared by all verbs, or shorter.
 local own = {model = true, preprocess = true, calibrate = true, evaluate = true, layers = true, seed = true}
 
+-- What goes with a budget, by option.
+local beside = {min_width = "N"}
+
 local budgets = {"speedup", "macs", "params", "bytes", "activations", "keep", "ms"}
 
 local function option_of(key, spec, help)
@@ -43,6 +46,11 @@ function flags.options()
     local spec = schema.keys.budget.keys[name]
     list[#list + 1] = {name = name, type = "number", value = name == "speedup" and "X" or "F", hidden = not spec,
                        help = spec and "the budget: " .. spec.help}
+  end
+  for _, name in ipairs(schema.sorted(beside)) do
+    local spec = schema.keys.budget.keys[name]
+    list[#list + 1] = {name = name:gsub("_", "-"), key = "budget." .. name, type = "string", value = beside[name],
+                       help = "with the budget: " .. spec.help:gsub("^.-: ", "")}
   end
   for _, row in ipairs(schema.rows()) do list[#list + 1] = option_for(row) end
   list[#list + 1] = {name = "evaluate", type = "string", value = "SPEC",

@@ -1,4 +1,5 @@
--- bindings/lua/lop/policy/rules.lua - what a recipe's `layers`, `round_to` and `budget.widths` say of each unit.
+-- bindings/lua/lop/policy/rules.lua - what a recipe's `layers`, `round_to` and `budget` (widths, min_width) say of each
+-- unit.
 
 local core = require "lop.core"
 local lambda = require "lop.lambda"
@@ -71,9 +72,10 @@ local function own_of(rule)
           compensate = rule.residual.target == "compensate"}
 end
 
-local function apply(unit, rule)
+-- min_width: of every group, where its layers do not say another.
+local function apply(unit, rule, min_width)
   unit.select, unit.own = rule.select, own_of(rule)
-  unit.round_to, unit.min = rule.round_to, rule.min
+  unit.round_to, unit.min = rule.round_to, rule.min or not unit.kind and min_width or nil
   if rule.keep and not unit.kind then
     unit.fixed = units.nearest(unit, (unit.before or unit.width) * rule.keep)
   end
@@ -97,6 +99,10 @@ local function fix_widths(list, widths)
     local whole = unit.before or unit.width
     if widths[name] > whole then
       core.fail("usage", ("budget.widths: '%s' is %d channels wide, %d asked for"):format(name, whole, widths[name]))
+    end
+    if widths[name] < whole and widths[name] < (unit.min or 1) then
+      core.fail("usage", ("budget.widths: '%s' is to be %d channels wide, its least width is %d (min_width, "
+                          .. "layers.NAME.min)"):format(name, widths[name], unit.min))
     end
     if unit.rival and widths[unit.rival] then
       core.fail("usage", ("budget.widths: '%s' and '%s' are one layer"):format(unit.rival, name))
@@ -124,7 +130,7 @@ function rules.apply(net, all, recipe)
   for _, unit in ipairs(all) do
     local rule = rule_of(unit, recipe)
     table.insert(stream.is_cut(unit, rule.residual) and open or streams, unit)
-    apply(unit, rule)
+    apply(unit, rule, recipe.budget and recipe.budget.min_width)
     if not rule.skip and open[#open] == unit then list[#list + 1] = unit end
   end
   for _, entry in ipairs(recipe.layers) do check_entry(net, open, streams, entry) end

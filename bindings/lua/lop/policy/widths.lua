@@ -21,7 +21,8 @@ local words = {macs = "MACs", params = "parameters", bytes = "bytes of parameter
                activations = "bytes of activations", ms = "time"}
 
 local function amount(kind, value)
-  return kind == "ms" and ("%.4g ms"):format(1e-6 * value) or ("%d %s"):format(value // 1, words[kind])
+  if kind == "ms" then return ("%.4g ms"):format(1e-6 * value) end
+  return ("%d %s"):format(value // 1, words[kind])
 end
 
 -- What a budget asks for: {kind, share, before, target}; of keep and widths: nil. Shares are of the network as it came;
@@ -43,8 +44,8 @@ local function goal_of(original, budget, clock)
   return {kind = kind, share = share, before = before, target = before * share}
 end
 
--- What would bring the cost down further: streams that are kept whole, and the rules that keep other groups so.
-local function way_out(base, list)
+-- What would bring the cost down further: streams that are kept whole, and what keeps other groups so.
+local function way_out(base, list, goal)
   local cut, streams, others = {}, 0, 0
   for _, unit in ipairs(list) do cut[unit.name] = unit.fixed and "fixed" or "cut" end
   for _, unit in ipairs((units.find(base))) do
@@ -57,13 +58,14 @@ local function way_out(base, list)
                                                                                          streams)
   end
   if others > 0 then ways[#ways + 1] = ("%d groups are skipped or fixed"):format(others) end
+  if goal.min_width then ways[#ways + 1] = ("budget.min_width is %d"):format(goal.min_width) end
   return #ways > 0 and "; " .. table.concat(ways, "; ") or ""
 end
 
 local function refuse(base, list, goal, left, why)
   core.fail("arg", ("the budget of %s (%.1f %%) cannot be met: %s left %s%s"):format(amount(goal.kind, goal.target),
             100 * goal.share, goal.kind == "ms" and amount("ms", left) .. " is" or ("%d are"):format(left // 1), why,
-            way_out(base, list)))
+            way_out(base, list, goal)))
 end
 
 -- ---- one share for all, or shares in given proportions ----
@@ -217,6 +219,7 @@ function widths.find(original, base, list, set, held, opts)
   local clock = opts.clock or timing.clock
   local goal = goal_of(original, opts.budget, clock)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
+  goal.min_width = opts.budget.min_width
   local cost = goal.kind == "ms" and times.cost(base, list, clock) or cost_of(base, list, goal.kind)
   local solve = solver(base, list, set, held, cost, opts)
   if goal.kind == "ms" then
