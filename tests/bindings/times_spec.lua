@@ -104,4 +104,18 @@ describe("lop.budget.times", function()
       assert.equal("ms", report.budget.kind)
     end
   end)
+  it("refuses a budget above the present time, and tells that", function()
+    local net = nets.plain()
+    local set = lop.data("npz:" .. path, {preprocess = "none"})
+    local function message(share)
+      local recipe = nets.recipe(path, {model = "plain.onnx", budget = {ms = share * 1e-6 * clock.net(net)}})
+      local opts = job.options(schema.check(recipe), {set = set, held = set, net = net, bytes = 0})
+      opts.clock = clock
+      local ok, e = pcall(prune.plan, net, set, set, opts)
+      return not ok and tostring(e):match "lop: .*" or nil
+    end
+    assert.is_nil(message(1))
+    assert.equal(("lop: the budget of %.4g ms is more than the %.4g ms that the network takes now: less, or another " ..
+                  "budget"):format(1.01e-6 * clock.net(net), 1e-6 * clock.net(net)), message(1.01))
+  end)
 end)

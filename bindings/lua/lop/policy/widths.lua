@@ -21,7 +21,7 @@ local words = {macs = "MACs", params = "parameters", bytes = "bytes of parameter
                activations = "bytes of activations", ms = "time"}
 
 local function amount(kind, value)
-  if kind == "ms" then return ("%.4g ms"):format(1e-6 * value) end
+  if kind == "ms" then return (value < 1e10 and "%.4g ms" or "%.0f ms"):format(1e-6 * value) end
   return ("%d %s"):format(value // 1, words[kind])
 end
 
@@ -30,6 +30,10 @@ end
 local function goal_of(original, budget, clock)
   if budget.ms then
     local before = clock.net(original)
+    if 1e6 * budget.ms > before then
+      core.fail("arg", ("the budget of %s is more than the %s that the network takes now: less, or another budget")
+        :format(amount("ms", 1e6 * budget.ms), amount("ms", before)))
+    end
     return {kind = "ms", share = 1e6 * budget.ms / before, before = before, target = 1e6 * budget.ms}
   end
   local kind, share = "macs", budget.speedup and 1 / budget.speedup
