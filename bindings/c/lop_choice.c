@@ -111,8 +111,7 @@ static void read_others(lua_State *L, int opts, lopL_choice *c)
     lua_pop(L, 1);
 }
 
-/* options[key], or what the statistics at arg know under that name; NULL where neither is there. Pushed. */
-static const lop_tensor *own_tensor(lua_State *L, int arg, int opts, const char *key)
+const lop_tensor *lopL_owntensor(lua_State *L, int arg, int opts, const char *key)
 {
     const lop_tensor *t = lopL_opttensor(L, opts, key);
     if (t) {
@@ -135,11 +134,11 @@ lopL_choice *lopL_newchoice(lua_State *L, int arg, int opts)
     *c = (lopL_choice){0};
     luaL_setmetatable(L, CHOICE);
     make_room(L, opts, c);
-    const lop_tensor *w = own_tensor(L, arg, opts, "weight");
+    const lop_tensor *w = lopL_owntensor(L, arg, opts, "weight");
     if (!w) lopL_error(L, "weight: the layer's filters are missing");
     lop_tensor_share(&c->weight[0], w);
     lua_pop(L, 1);
-    const lop_tensor *producer = own_tensor(L, arg, opts, "producer");
+    const lop_tensor *producer = lopL_owntensor(L, arg, opts, "producer");
     if (producer) lop_tensor_share(&c->producer, producer);
     lua_pop(L, 1);
     if (lop_select_method_of(lopL_optstring(L, opts, "method", "elimination"), &c->method, &err) != LOP_OK)
@@ -269,6 +268,18 @@ static const lop_stats *opt_stats(lua_State *L, int arg, const char *name)
     return found;
 }
 
+const lopL_stats *lopL_reconstructoptions(lua_State *L, int arg, int opts, lop_reconstruct_options *o)
+{
+    lop_error err;
+    const lop_tensor *bias = lopL_opttensor(L, opts, "bias");
+    const int64_t filters = lop_stats_filters(lopL_checkstats(L, arg, "stats")->stats);
+    *o = (lop_reconstruct_options){.ridge = lopL_optnumber(L, opts, "ridge", LOP_RIDGE_AUTO)};
+    if (bias) lopL_check(L, lop_expect_f32(bias, "bias", (lop_shape){1, {filters}}, &err), &err);
+    if (bias) o->bias = bias->data;
+    if (lopL_getoption(L, opts, "held") == LUA_TNIL) lopL_about(L, arg, "held");
+    return lua_isnil(L, -1) ? NULL : lopL_checkstats(L, lua_gettop(L), "held");
+}
+
 /* ---@param channels integer[]   kept, from 1, ascending
  * ---@param opts {weight: lop.tensor?, method: string?, ridge: number?, held: lop.stats?, bias: lop.tensor?}?
  *        ridge: of least error on `held`, where absent; bias: stays, where given
@@ -281,24 +292,20 @@ static int stats_reconstruct(lua_State *L)
 {
     static const char *const keys[] = {"weight", "method", "ridge", "held", "bias", "beside", "held_beside", NULL};
     lopL_stats *s = lopL_checkstats(L, 1, "stats");
-    lop_reconstruct_options o = {.ridge = LOP_RIDGE_AUTO};
+    lop_reconstruct_options o;
     lop_error err;
     int64_t count;
     lua_settop(L, 3);
     const int64_t *channel = lopL_channels(L, 2, "channels", lop_stats_channels(s->stats), &count);
     lopL_checkoptions(L, 3, keys);
-    const lop_tensor *weight = own_tensor(L, 1, 3, "weight"), *bias = lopL_opttensor(L, 3, "bias");
+    const lop_tensor *weight = lopL_owntensor(L, 1, 3, "weight");
     if (!weight) return lopL_error(L, "weight: the layer's filters are missing");
+    const lopL_stats *held = lopL_reconstructoptions(L, 1, 3, &o);
     const char *method = lopL_optstring(L, 3, "method", "least-squares");
     const bool relu = strcmp(method, "relu") == 0;
     if (!relu && lop_reconstruct_method_of(method, &o.method, &err) != LOP_OK)
         return lopL_failf(L, "usage", "%s", err.message);
-    o.ridge = lopL_optnumber(L, 3, "ridge", LOP_RIDGE_AUTO);
-    if (bias) lopL_check(L, lop_expect_f32(bias, "bias", (lop_shape){1, {lop_stats_filters(s->stats)}}, &err), &err);
-    if (bias && relu) return lopL_failf(L, "usage", "method = \"relu\": with a free intercept only, no bias");
-    if (bias) o.bias = bias->data;
-    if (lopL_getoption(L, 3, "held") == LUA_TNIL) lopL_about(L, 1, "held");
-    const lopL_stats *held = lua_isnil(L, -1) ? NULL : lopL_checkstats(L, lua_gettop(L), "held");
+    if (o.bias && relu) return lopL_failf(L, "usage", "method = \"relu\": with a free intercept only, no bias");
     lop_reconstruction_clear(&s->made);
     lopL_check(L, lop_reconstruct(lopL_centred(L, s), held ? held->stats : NULL, weight, channel, count, &o, &s->made,
                                   &err), &err);

@@ -373,6 +373,7 @@ int lop_open_stats(lua_State *L)
     luaL_setfuncs(L, meta, 0);
     luaL_newlib(L, methods);
     luaL_setfuncs(L, lopL_stats_choice, 0);
+    luaL_setfuncs(L, lopL_stats_mask, 0);
     lua_pushvalue(L, -1);
     lua_setfield(L, -3, "methods");             /* lopL_what looks there too */
     lua_pushcclosure(L, stats_index, 1);

@@ -24,7 +24,13 @@ lopL_stats *lopL_newstats(lua_State *L);        /* pushed, of nothing yet, about
 const lop_centred *lopL_centred(lua_State *L, lopL_stats *s);   /* borrowed until s changes */
 /* Pushes what the statistics at arg know under this name: nil, or the value. */
 int lopL_about(lua_State *L, int arg, const char *key);
+/* options[key], or what the statistics at arg know under that name; NULL where neither is there. Pushed. */
+const lop_tensor *lopL_owntensor(lua_State *L, int arg, int opts, const char *key);
+/* Reads `ridge`, `bias` and `held` of the options at opts (or the last of what the statistics at arg know) into *o,
+ * whose method is left to the caller. Returns held, pushed, or NULL. */
+const lopL_stats *lopL_reconstructoptions(lua_State *L, int arg, int opts, lop_reconstruct_options *o);
 extern const luaL_Reg lopL_stats_choice[];      /* methods of lop_choice.c */
+extern const luaL_Reg lopL_stats_mask[];        /* of lop_mask.c */
 
 /* ---- the input of a selection (lop_choice.c) ---- */
 

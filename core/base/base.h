@@ -63,7 +63,7 @@ lop_status lop_reserve(void **block, int64_t *capacity, int64_t need, size_t siz
 
 enum {                          /* streams; the low bits are free for a layer or a purpose */
     LOP_STREAM_POSITION = 1 << 20,
-    LOP_STREAM_SUBSET = 2 << 20,        /* images, channels; + 1: rows that are kept; + 2: atoms */
+    LOP_STREAM_SUBSET = 2 << 20,        /* images, channels; + 1: rows that are kept; + 2: atoms; + 3: filters */
     LOP_STREAM_WEIGHT = 3 << 20,
     LOP_STREAM_USER = 4 << 20
 };

@@ -340,8 +340,8 @@ static lop_status write_out(const problem *a, const lop_tensor *weight, lop_reco
     return lop_reconstruction_check(out, err);
 }
 
-static lop_status check(const lop_centred *q, lop_stats *held, const int64_t *channel, int64_t count,
-                        const lop_reconstruct_options *o, lop_error *err)
+lop_status lop_reconstruct_check(const lop_centred *q, lop_stats *held, const int64_t *channel, int64_t count,
+                                 const lop_reconstruct_options *o, lop_error *err)
 {
     if (count < 1 || count > q->c)
         return lop_fail(err, LOP_E_ARG, "%" PRId64 " channels kept: 1 to %" PRId64 " expected", count, q->c);
@@ -371,7 +371,7 @@ lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tens
     static const lop_reconstruct_options usual = {LOP_RECONSTRUCT_LEAST_SQUARES, LOP_RIDGE_AUTO, NULL};
     const lop_reconstruct_options *o = options ? options : &usual;
     *out = (lop_reconstruction){0};
-    lop_status st = check(q, held, channel, count, o, err);
+    lop_status st = lop_reconstruct_check(q, held, channel, count, o, err);
     if (st != LOP_OK) return st;
     if (!q->gram.data) return lop_reconstruct_dual(q, held, weight, channel, count, o, out, err);
     problem a = {.q = q, .held = held, .channel = channel, .count = count, .rows = count * q->taps, .n = q->n,

@@ -42,6 +42,14 @@ lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tens
 lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, const lop_tensor *weight,
                                 const int64_t *channel, int64_t count, const lop_reconstruct_options *options,
                                 lop_reconstruction *out, lop_error *err);
+/* Filter by filter (reconstruct/mask.c): filter f on the channels that row f of mask (n, c) has ones for, as
+ * lop_reconstruct solves it, on the same Gram matrix with its own target; of another channel its weights are 0, without
+ * any its bias is all. out->weight has the original's shape. One ridge serves all filters: the automatic one is that of
+ * least held-out error of the layer. team may be NULL: the same bytes. As lop_reconstruct, with the filter in the
+ * message; UNSUPPORTED where q keeps rows in place of sums. */
+lop_status lop_reconstruct_mask(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const uint8_t *mask,
+                                const lop_reconstruct_options *options, lop_team *team, lop_reconstruction *out,
+                                lop_error *err);
 /* Bends what least squares found (r: of these channels, with a free intercept, at r->ridge) toward a target that is seen
  * through a ReLU: min |relu(y + o) - relu(W^T x + bias + o)|^2, by Zhang et al., TPAMI 2016, section 3.1.2: z for each
  * row and filter in closed form with a penalty that grows, W by least squares toward z. o is what is added before the

@@ -8,6 +8,9 @@ extern const double lop_ridge_grid[LOP_RIDGES];         /* ascending from 0 */
 /* Makes out's weight (n, count, further dimensions as the original's) and bias (n), of zeros. */
 lop_status lop_reconstruction_shape(const lop_centred *q, const lop_tensor *weight, int64_t count,
                                     lop_reconstruction *out, lop_error *err);
+/* ARG or SHAPE, as lop_reconstruct has it. */
+lop_status lop_reconstruct_check(const lop_centred *q, lop_stats *held, const int64_t *channel, int64_t count,
+                                 const lop_reconstruct_options *o, lop_error *err);
 /* NUMERIC where a value does not fit float32. */
 lop_status lop_reconstruction_check(const lop_reconstruction *r, lop_error *err);
 #endif

@@ -65,6 +65,11 @@ typedef struct {
 } lop_centred;
 lop_status lop_stats_centre(lop_stats *s, lop_centred *out, lop_error *err);
 void lop_centred_clear(lop_centred *q);
+/* Of sums that have G and B, those of one filter alone (sample/filter.c): n = 1, the rest borrowed from q but cross
+ * (c taps), the caller's, which is filled. Not to be cleared; `beside` is 0, and no rows are kept. */
+void lop_centred_filter(const lop_centred *q, int64_t filter, double *cross, lop_centred *out);
+/* And its weights: (1, c, ...), borrowed from (n, c, ...). */
+lop_tensor lop_weight_filter(const lop_tensor *weight, int64_t filter);
 
 /* ---- the normal equations of a kept set (sample/normal.c): the method's page 2, least squares ---- */
 

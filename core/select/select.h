@@ -70,6 +70,15 @@ void lop_curve_clear(lop_curve *curve);
  * NaN if any. Costs are not looked at. */
 lop_status lop_select_swap(const lop_select_input *in, lop_choice *choice, int64_t *swaps, lop_error *err);
 
+/* ---- a mask (select/mask.c): He et al., ICCV 2017, section 3.3, "filter-wise": each filter its own channels ---- */
+
+/* mask (n, c), row-major, the caller's: row f has `width` ones, at the channels that lop_select chooses for a consumer
+ * of filter f alone, its target the layer's column f, on the same Gram matrix. refine: by swaps. in has one consumer;
+ * RANDOM draws anew for each filter, SCORE and a `producer` give all the same. team may be NULL: the same bytes. ARG,
+ * UNSUPPORTED (no Gram matrix), and as lop_select, with the filter in the message. On error mask is of no use. */
+lop_status lop_select_mask(const lop_select_input *in, lop_select_method method, int64_t width, bool refine,
+                           lop_team *team, uint8_t *mask, lop_error *err);
+
 /* ---- the paper's own loop (select/alternate.c): He et al., ICCV 2017, section 3.1 ----
  *
  * It starts with all channels, |W_i| = 1 over all consumers together, beta_i W_i the original weights. A step at lambda:
