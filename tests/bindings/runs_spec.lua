@@ -108,6 +108,18 @@ describe("a run's folder", function()
       same_bytes(uncut, folder)
     end
   end)
+  it("goes on among masks, whose filters are bent and cut after them, to the same bytes", function()
+    local settings_of = {"net=digits-resnet", "residual.input=filter-wise", "residual.keep=0.5", "order=backward"}
+    local uncut = fresh()
+    local result = fine(uncut, {settings = settings_of})
+    assert.equal(7, result.masks.layers)
+    for stop = 1, #result.layers - 1, 4 do
+      local folder = fresh()
+      assert.is_false(run(folder, {stop = stop, settings = settings_of}))
+      fine(folder, {resume = true, again = folder})
+      same_bytes(uncut, folder)
+    end
+  end)
   it("goes on backward too, and by measured losses", function()
     local opts = {settings = {"order=backward", "how=sensitivity", "images=20"}}
     local one, two = fresh(), fresh()

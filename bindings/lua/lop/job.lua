@@ -3,6 +3,7 @@
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
 local json = require "lop.json"
+local masks = require "lop.cuts.masks"
 local prune = require "lop.prune"
 local solve = require "lop.engine.solve"
 local timing = require "lop.budget.timing"
@@ -116,6 +117,7 @@ function job.show(result, out)
   if plain > 0 then out:line("%d of %d groups: by least squares, no ReLU is behind what reads them", plain, all) end
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
+  if result.masks then out:line("%s", masks.text(result.masks, result.macs_after)) end
   if result.budget and result.budget.reason then out:line("%s", widths.text(result.budget)) end
   if result.accuracy_after then
     out:line("top-1 %.2f %% before, %.2f %% after", result.accuracy_before, result.accuracy_after)

@@ -6,6 +6,7 @@ local core = require "lop.core"
 local cost = require "lop.budget.cost"
 local frontier = require "lop.engine.frontier"
 local kinds = require "lop.cuts.kinds"
+local masks = require "lop.cuts.masks"
 local memory = require "lop.engine.memory"
 local order = require "lop.policy.order"
 local producer = require "lop.engine.producer"
@@ -158,10 +159,22 @@ local function do_writer(base, net, unit, i, report, sides, own)
   report.error = kinds.output.cutter(net, unit, stats[1])(net, report.width_after)
 end
 
+-- Lets each filter of a layer read channels of its own; what reads the layer is rebuilt, and its filters are bent where
+-- they have weights.
+local function do_mask(base, net, unit, i, report, sides, own)
+  local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
+  report.error, report.mask = masks.cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
+  masks.note(own, unit.producer, report.mask)
+  local after = own.around(unit).after
+  if after then solve.rebuild(base, net, after, RANK + i, sides, own) end
+  if own.producer > 0 and after then refit_producer(base, net, after, 3 * RANK + i, sides, own, report) end
+end
+
 -- Factors a layer, or lets it read less. What reads it is rebuilt, and the filters before are refitted, once all around
 -- is as it will be.
 local function do_layer(base, net, unit, i, report, sides, own)
   if unit.kind == "output" then return do_writer(base, net, unit, i, report, sides, own) end
+  if unit.kind == "mask" then return do_mask(base, net, unit, i, report, sides, own) end
   local stats, held = both(sides, function(side) return solve.statistics(base, net, unit, i, side, own) end)
   report.error = kinds[unit.kind].cutter(net, unit, stats[1], held[1], own)(net, report.width_after)
   if own.producer > 0 and unit.kind ~= "input" and not unit.consumers[1].gemm then
@@ -228,7 +241,7 @@ local function run(base, list, widths, set, held, opts)
   local sides = {pair(base, set, opts.passes), pair(base, held, opts.passes)}
   local layers, solved, sequence, first = {}, {}, order.of(list, opts.order), math.huge
   local due = {}
-  opts = solve.options({own = {kept = {}, alive = {}, around = around_of(list, widths)}}, opts)
+  opts = solve.options({own = {kept = {}, alive = {}, masks = {}, around = around_of(list, widths)}}, opts)
   for done, i in ipairs(sequence) do
     local unit, began = list[i], core.system.seconds()
     local own = solve.options(unit, opts)
@@ -249,6 +262,7 @@ local function run(base, list, widths, set, held, opts)
       if journal then journal:add(entry, net) end
     else
       opts.passes.count = passes + entry.passes
+      if report.mask then masks.note(opts, unit.producer, report.mask) end
     end
     if widths[i] < unit.width then
       local waits = unit.stream and opts.refit
@@ -264,7 +278,7 @@ local function run(base, list, widths, set, held, opts)
   for name in pairs(due) do solved[name] = true end     -- the classifier may be one of them
   catch_up(base, net, nil, nil, due, #list, sides, true, opts)
   if opts.refit and first < math.huge then refit_last(base, net, list, solved, sides, opts) end
-  return net, layers
+  return net, layers, masks.settle(net, list, layers, opts)
 end
 
 -- Drops channels that are one number everywhere: their group's width before, and the numbers of the others there.
@@ -275,8 +289,8 @@ local function drop_dead(base)
   return before, places
 end
 
--- The widths, or those of the journal. By name there: a unit may have no loss.
-local function find_widths(original, base, list, set, held, opts)
+-- The widths that the budget gives, or those of the journal. By name there: a unit may have no loss.
+local function budget_widths(original, base, list, set, held, opts)
   if not opts.journal then return widths_of.find(original, base, list, set, held, opts) end
   local plan = opts.journal:plan(function()
     local found, loss, goal = widths_of.find(original, base, list, set, held, opts)
@@ -290,12 +304,19 @@ local function find_widths(original, base, list, set, held, opts)
   return widths, losses, plan.goal
 end
 
+-- The widths of all units: of masks, which no budget counts, what the recipe says.
+local function find_widths(original, base, list, set, held, opts)
+  local counted, all = masks.apart(list)
+  local widths, losses, goal, curves = budget_widths(original, base, counted, set, held, opts)
+  return all(widths, function(unit) return unit.fixed end), all(losses), goal, all(curves)
+end
+
 -- What the recipe allows, and why other groups stay whole. Widths that may not be cut are fixed: what changes before
 -- them is rebuilt behind them.
 local function all_units(base, recipe)
   local residual, widths, reasons = recipe.residual, units.find(base)
-  local allowed = {sampler = residual.input == "sampler", writer = residual.output == "sampler",
-                   forms = recipe.decompose}
+  local allowed = {sampler = residual.input == "sampler", mask = residual.input == "filter-wise",
+                   writer = residual.output == "sampler", forms = recipe.decompose}
   writers.check(residual)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
@@ -350,14 +371,14 @@ end
 ---@return table report       {layers = {{name, width_before, width_after, error}}, macs_before, macs_after, ...}
 function prune.run(original, set, held, opts)
   local p = prepare(original, set, held, opts)
-  local net, layers = run(p.base, p.list, p.widths, set, held, opts)
+  local net, layers, masked = run(p.base, p.list, p.widths, set, held, opts)
   p.place.store:close()
   for i, layer in ipairs(layers) do layer.loss = p.losses[i] end
   local before, after = original:macs(), net:macs()
   return net, {layers = layers, macs_before = before, macs_after = after, params_before = original:params(),
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
                speedup = before / after, seed = opts.seed, memory_bytes = p.place.memory_bytes,
-               scratch_bytes = p.place.scratch_bytes, budget = p.goal,
+               scratch_bytes = p.place.scratch_bytes, budget = p.goal, masks = masked,
                forward_passes = opts.passes.count}
 end
 
@@ -387,9 +408,10 @@ function prune.plan(original, set, held, opts)
     end
   end
   p.place.store:close()
-  return {groups = groups, memory_bytes = p.place.memory_bytes, scratch_bytes = p.place.scratch_bytes,
-          budget = p.goal, forward_passes = opts.passes.count, macs_before = original:macs(),
-          macs_after = cost.of(p.base, p.list, "macs")(p.widths)}
+  local shrunk <close> = units.shrunk(p.base, p.list, p.widths)
+  return {groups = groups, masks = masks.plan(shrunk, p.list, p.widths), memory_bytes = p.place.memory_bytes,
+          scratch_bytes = p.place.scratch_bytes, budget = p.goal, forward_passes = opts.passes.count,
+          macs_before = original:macs(), macs_after = cost.of(p.base, p.list, "macs")(p.widths)}
 end
 
 --- Splits a set into calibration and held-out images, drawn by the seed.

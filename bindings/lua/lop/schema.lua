@@ -36,8 +36,11 @@ local reconstruct = {type = "table", word = "method", help = "how weights are re
 local residual = {type = "table", help = "residual blocks", keys = {
   target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
             help = "whether a branch repairs the stream it is added to"},
-  input = {type = "string", choices = {"whole", "sampler"}, default = "whole",
-           help = "what of the stream a branch reads"},
+  input = {type = "string", choices = {"whole", "sampler", "filter-wise"}, default = "whole",
+           help = "what of the stream a branch reads: all, the channels that a budget leaves to it, or each filter " ..
+                  "its own: a mask, reported and counted nowhere"},
+  keep = {type = "number", above = 0, to = 1,
+          help = "share of its inputs that each filter keeps, of filter-wise; budget.keep where absent"},
   output = {type = "string", choices = {"whole", "sampler"}, default = "whole",
             help = "what of the stream a branch writes"},
   stream = {type = "string", choices = {"keep", "coupled"}, default = "keep",
@@ -52,8 +55,8 @@ local rule = {type = "table", keys = {
   round_to = round_to,
   min = {type = "integer", least = 1, help = "least width, whatever budget.min_width"},
   select = select, reconstruct = reconstruct,
-  residual = {type = "table", help = "as residual: target, stream",
-              keys = {target = residual.keys.target, stream = residual.keys.stream}},
+  residual = {type = "table", help = "as residual: keep, target, stream",
+              keys = {keep = residual.keys.keep, target = residual.keys.target, stream = residual.keys.stream}},
 }}
 
 local data_help = "data set, KIND:PATH[?key=value&...]"
@@ -287,6 +290,35 @@ local function check_lambda(select_of, path)
   end
 end
 
+-- Masks take the streams whole and the layers as they are; no budget says how much they keep.
+local function check_masks(r)
+  local masked = r.residual.input == "filter-wise"
+  local function check_residual(own, path)
+    if own.keep and not masked then
+      refuse("%s.keep: is of residual.input = \"filter-wise\", which is %s", path, r.residual.input)
+    end
+    if masked and own.stream == "coupled" then
+      refuse("%s.stream = \"coupled\" cuts streams, residual.input = \"filter-wise\" needs them whole: one of both",
+             path)
+    end
+  end
+  check_residual(r.residual, "residual")
+  for _, entry in ipairs(r.layers) do
+    check_residual(entry.rule.residual or {}, ("layers.%s.residual"):format(entry.name))
+  end
+  if not masked then return end
+  if is_one_of(r.cuts, "sampler") then
+    refuse "cuts: \"sampler\" and residual.input = \"filter-wise\" both say what a branch reads: one of both"
+  end
+  if is_one_of(r.cuts, "rank") then
+    refuse "cuts: what is factored has no filters to mask: leave out \"rank\", or take residual.input = \"sampler\""
+  end
+  if not r.residual.keep and not (r.budget and r.budget.keep) then
+    refuse("residual.keep is missing: %s", "no budget but budget.keep says how much residual.input = " ..
+           "\"filter-wise\" keeps, as zeros save nothing of what is counted")
+  end
+end
+
 --- A recipe's table, checked and with defaults. Errors of code "usage" name the key and the nearest known one.
 ---@param value table
 ---@return table
@@ -305,6 +337,7 @@ function schema.check(value)
     refuse "decompose: no rank may be cut: cuts = {\"width\", \"rank\"}, or leave it out"
   end
   for _, entry in ipairs(r.layers) do check_lambda(entry.rule.select or {}, ("layers.%s.select"):format(entry.name)) end
+  check_masks(r)
   return r
 end
 
@@ -366,9 +399,12 @@ local function set_in(spec, at, names, first, key, text)
   end
 end
 
--- layers.NAME.KEY: the name may hold dots, so the key is looked for from the end.
+-- layers.NAME.KEY: the name may hold dots, so the key is looked for from the end. layers.NAME.residual.keep is no keep
+-- of a layer NAME.residual.
 local function set_rule(recipe, names, key, text)
-  for last = #names - 1, 2, -1 do
+  local inner = rule.keys[names[#names - 1]]
+  local nested = inner and inner.keys and inner.keys[names[#names]] and #names > 3
+  for last = nested and #names - 2 or #names - 1, 2, -1 do
     if rule.keys[names[last + 1]] and (last == #names - 1 or rule.keys[names[last + 1]].keys) then
       local name, layers = table.concat(names, ".", 2, last), recipe.layers or {}
       local at = #layers > 0 and {name} or type(layers[name]) == "table" and layers[name] or {}

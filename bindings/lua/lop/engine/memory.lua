@@ -11,6 +11,7 @@ local units = require "lop.engine.units"
 local BASE = 64 << 20                   -- program, libraries, Lua, and pages that an allocator keeps
 local SLACK = 256 << 20                 -- tensors that the collector has not come to yet (LOPL_COLLECT)
 local COPIES = 6                        -- of a layer's Gram: two sums, centred, the solver's H and its work
+local FILTER = 3                        -- of a Gram's size: what one filter's choice takes, beside it, in each thread
 local NETS = 3                          -- as it came, as pruned so far, packed for a run; or read, or written
 local VALUES = 6                        -- of a chunk at once, as large as the largest: the producers' refit has as many
 
@@ -94,7 +95,9 @@ local function gram_bytes(net, list, opts)
                                + 8 * 64 * 64 * unit.width + 8 * 64 * unknowns) / COPIES)
       elseif layer then
         local rows = opts.reconstruct == "relu" and relu.ROWS * (unknowns + 3 * shape[1]) or 0
-        most = math.max(most, #unit.consumers * (8 * (unknowns + 1) * (unknowns + 1 + shape[1]) + 4 * rows))
+        local each = unit.kind == "mask" and core.threads() * FILTER * unknowns * unknowns or 0
+        most = math.max(most, #unit.consumers * (8 * (unknowns + 1) * (unknowns + 1 + shape[1]) + 4 * rows)
+                              + 8 * each / COPIES)
       end
     end
   end

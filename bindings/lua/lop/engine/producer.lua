@@ -12,6 +12,7 @@
 -- and the second of them is what is solved.
 
 local core = require "lop.core"
+local masks = require "lop.cuts.masks"
 local ranks = require "lop.cuts.ranks"
 local solve = require "lop.engine.solve"
 
@@ -129,8 +130,8 @@ local function gradients(base, net, unit, names, number, side, opts)
   return stats
 end
 
--- dW and db.
-local function step(stats, weight, consumer_weight)
+-- dW and db. mask: of filters that have channels of their own; to the others they are not bent.
+local function step(stats, weight, consumer_weight, mask)
   local shape, all = weight:shape(), {}
   for i = 1, shape[2] do all[i] = i end
   local dw, db = stats:reconstruct(all, {weight = core.zeros(shape), ridge = RIDGE})
@@ -141,7 +142,9 @@ local function step(stats, weight, consumer_weight)
   for i = 1, s[2] do square[i][i] = square[i][i] + DAMPING * trace / s[2] end
   square = core.tensor(square)
   local flat = dw:reshape {shape[1], dw:size() // shape[1]}
-  return square:cholesky_solve(flat):to("float32"):reshape(shape), square:cholesky_solve(db):to("float32")
+  dw = square:cholesky_solve(flat):to("float32"):reshape(shape)
+  if mask then dw = dw * mask:to("float32"):reshape {shape[1], shape[2], 1, 1} end
+  return dw, square:cholesky_solve(db):to("float32")
 end
 
 -- The squared error of the consumer's output on held-out images; their targets are kept.
@@ -169,7 +172,7 @@ local function round(base, net, unit, names, number, sides, opts, error_now, bef
   local consumer = unit.consumers[1]
   local stats = gradients(base, net, unit, names, number, sides[1], opts)
   local layer, old = net:layer(unit.producer), net:layer(consumer.name)
-  local dw, db = step(stats, layer.weight, names.filters(net))
+  local dw, db = step(stats, layer.weight, names.filters(net), masks.of(opts, unit.producer))
   local scale, better = 1, false
   for _ = 0, HALVINGS do
     net:set(unit.producer, layer.weight + dw * scale, layer.bias and layer.bias + db * scale)

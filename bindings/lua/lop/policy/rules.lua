@@ -3,6 +3,7 @@
 
 local core = require "lop.core"
 local lambda = require "lop.lambda"
+local masks = require "lop.cuts.masks"
 local schema = require "lop.schema"
 local solve = require "lop.engine.solve"
 local stream = require "lop.engine.stream"
@@ -27,12 +28,17 @@ end
 local function check_entry(net, list, streams, entry)
   local pattern, known = pattern_of(entry.name), false
   for _, layer in ipairs(net:layers()) do known = known or layer.name:match(pattern) ~= nil end
+  for _, unit in ipairs(list) do known = known or unit.name:match(pattern) ~= nil end
   if not known then
     core.fail("usage", ("layers: no layer is named '%s' (lop inspect lists them)"):format(entry.name))
   end
-  local cut = false
-  for _, unit in ipairs(list) do cut = cut or matches(unit, pattern) end
+  local cut, masked = false, false
+  for _, unit in ipairs(list) do
+    cut = cut or (not unit.kind and matches(unit, pattern))
+    masked = masked or (unit.kind == "mask" and unit.name:match(pattern) ~= nil)
+  end
   if entry.rule.keep and not cut then
+    if masked then core.fail("usage", ("layers: '%s': of a mask residual.keep is its share"):format(entry.name)) end
     for _, unit in ipairs(streams) do
       if matches(unit, pattern) then stream.refuse(entry.name) end
     end
@@ -110,7 +116,7 @@ local function fix_widths(list, widths)
     given[unit], unit.fixed = name, math.min(widths[name], unit.width)
   end
   for _, unit in ipairs(list) do
-    if not given[unit] then unit.fixed = unit.width end
+    if not given[unit] and unit.kind ~= "mask" then unit.fixed = unit.width end
   end
 end
 
@@ -131,6 +137,7 @@ function rules.apply(net, all, recipe)
     local rule = rule_of(unit, recipe)
     table.insert(stream.is_cut(unit, rule.residual) and open or streams, unit)
     apply(unit, rule, recipe.budget and recipe.budget.min_width)
+    if unit.kind == "mask" and not rule.skip then masks.prepare(unit, rule.residual.keep or recipe.budget.keep) end
     if not rule.skip and open[#open] == unit then list[#list + 1] = unit end
   end
   for _, entry in ipairs(recipe.layers) do check_entry(net, open, streams, entry) end

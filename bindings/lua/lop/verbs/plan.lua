@@ -4,6 +4,7 @@ local core = require "lop.core"
 local flags = require "lop.policy.flags"
 local job = require "lop.job"
 local json = require "lop.json"
+local masks = require "lop.cuts.masks"
 local memory = require "lop.engine.memory"
 local blocks = require "lop.plot.text"
 local prune = require "lop.prune"
@@ -65,6 +66,7 @@ local function show(plan, out)
              "below %.3g", most)
   end
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
+  if plan.masks then out:line("%s", masks.text(plan.masks, plan.macs_after)) end
   if plan.budget then out:line("%s", widths.text(plan.budget)) end
   local disk = plan.scratch_bytes > 0 and (", %s on disk (--scratch)"):format(memory.text(plan.scratch_bytes)) or ""
   out:line("memory %s%s; forward passes for this plan: %d", memory.text(plan.memory_bytes), disk,
