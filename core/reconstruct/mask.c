@@ -114,7 +114,7 @@ static lop_status take(job *a, lop_stats *held, const int64_t *all, lop_reconstr
     if (st == LOP_OK) st = lop_tensor_copy(&out->bias, &a->bias, err);
     out->error = energy > 0.0 ? left / energy : left > 0.0 ? INFINITY : 0.0;
     out->held_error = held_error;
-    out->ridge = a->options.method == LOP_RECONSTRUCT_NONE ? 0.0 : a->options.ridge;
+    out->ridge = lop_reconstruct_solves(a->options.method) ? a->options.ridge : 0.0;
     return st;
 }
 
@@ -150,7 +150,7 @@ lop_status lop_reconstruct_mask(const lop_centred *q, lop_stats *held, const lop
     lop_status st = all ? lop_reconstruct_check(q, held, all, q->c, o, err) : LOP_E_MEMORY;
     if (st == LOP_OK) st = lop_weight_part(weight, q->c, q->taps, q->n, 0, 0, NULL, err);
     if (st == LOP_OK) st = job_init(&a, err);
-    if (st == LOP_OK && o->ridge < 0.0 && o->method != LOP_RECONSTRUCT_NONE) {
+    if (st == LOP_OK && o->ridge < 0.0 && lop_reconstruct_solves(o->method)) {
         st = try_grid(&a, held, all, team, out, err);
     } else if (st == LOP_OK) {
         st = solve(&a, o->ridge < 0.0 ? 0.0 : o->ridge, team, err);

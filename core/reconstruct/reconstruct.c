@@ -1,4 +1,4 @@
-/* core/reconstruct/reconstruct.c - least squares, a scale for each channel, or the intercept alone. */
+/* core/reconstruct/reconstruct.c - least squares, a scale for each channel or for each filter, or the intercept alone. */
 #include "reconstruct/reconstruct_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -9,13 +9,14 @@ static const double SINGULAR = 1e-13;
 
 lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *out, lop_error *err)
 {
-    static const char *const names[] = {"least-squares", "scale", "none"};
-    for (int k = 0; k < 3; k++)
+    static const char *const names[] = {"least-squares", "scale", "none", "moments"};
+    for (int k = 0; k < 4; k++)
         if (strcmp(name, names[k]) == 0) {
             *out = (lop_reconstruct_method)k;
             return LOP_OK;
         }
-    return lop_fail(err, LOP_E_ARG, "no reconstruction is called '%s': least-squares, scale or none expected", name);
+    return lop_fail(err, LOP_E_ARG, "no reconstruction is called '%s': least-squares, scale, moments or none expected",
+                    name);
 }
 
 void lop_reconstruction_clear(lop_reconstruction *r)
@@ -233,6 +234,27 @@ static void keep_weights(problem *a)
     finish(a, a->W);
 }
 
+/* Filter f of W0 by the ratio of deviations: of the target's centred energy to w^T G w. */
+static lop_status moments(problem *a, lop_error *err)
+{
+    const int64_t rows = a->rows, n = a->n;
+    const double *energy = a->q->energy.data;
+    for (int64_t i = 0; i < rows; i++) {
+        if (a->dead[a->row[i]]) memset(a->W + i * n, 0, (size_t)n * sizeof(double));
+        else memcpy(a->W + i * n, a->W0 + a->row[i] * n, (size_t)n * sizeof(double));
+    }
+    const lop_status st = lop_gemm(false, false, rows, n, rows, 1.0, a->base, rows, a->W, n, 0.0, a->R, n, err);
+    if (st != LOP_OK) return st;
+    for (int64_t f = 0; f < n; f++) {
+        double own = 0.0;
+        for (int64_t i = 0; i < rows; i++) own += a->W[i * n + f] * a->R[i * n + f];
+        const double s = own > 1e-8 * energy[f] && own > 0.0 ? sqrt(fmax(0.0, energy[f]) / own) : 1.0;
+        for (int64_t i = 0; i < rows; i++) a->W[i * n + f] *= s;
+    }
+    finish(a, a->W);
+    return LOP_OK;
+}
+
 /* ---- the choice of a ridge ---- */
 
 static lop_status solve(problem *a, lop_reconstruct_method method, double ridge, lop_error *err)
@@ -275,6 +297,7 @@ static lop_status find_weights(problem *a, const lop_reconstruct_options *o, lop
         return LOP_OK;
     }
     lop_normal_fill(a->q, a->W0, a->dead, a->channel, a->count, 0.0, a->base, a->R);
+    if (o->method == LOP_RECONSTRUCT_MOMENTS) return moments(a, err);
     if (a->fixed) {
         shift(a, a->base, a->R);
         subtract_dead(a, a->R);
@@ -359,7 +382,7 @@ lop_status lop_reconstruct_check(const lop_centred *q, lop_stats *held, const in
         return lop_fail(err, LOP_E_ARG, "held-out statistics keep rows in place of sums, or the others do: both expected");
     if (!isfinite(o->ridge) || (o->ridge < 0.0 && o->ridge != LOP_RIDGE_AUTO))
         return lop_fail(err, LOP_E_ARG, "ridge = %g: 0 or more, or automatic, expected", o->ridge);
-    if ((int)o->method < LOP_RECONSTRUCT_LEAST_SQUARES || o->method > LOP_RECONSTRUCT_NONE)
+    if ((int)o->method < LOP_RECONSTRUCT_LEAST_SQUARES || o->method > LOP_RECONSTRUCT_MOMENTS)
         return lop_fail(err, LOP_E_ARG, "reconstruction %d is unknown", (int)o->method);
     return LOP_OK;
 }

@@ -8,9 +8,12 @@
 typedef enum {
     LOP_RECONSTRUCT_LEAST_SQUARES,      /* min |y - W^T x - bias|^2 + ridge N <W - W0, D (W - W0)> */
     LOP_RECONSTRUCT_SCALE,              /* W_i = beta_i W0_i, beta by the same least squares */
-    LOP_RECONSTRUCT_NONE                /* W = W0: only the bias is new */
+    LOP_RECONSTRUCT_NONE,               /* W = W0: only the bias is new */
+    LOP_RECONSTRUCT_MOMENTS             /* filter f of W0 times s_f, so that its output has the target's deviation, by the
+                                         * bias its mean: what batch statistics, estimated again, would do. A filter
+                                         * whose output varies by less than 1e-4 of the target's keeps s_f = 1 */
 } lop_reconstruct_method;
-/* "least-squares", "scale", "none". ARG lists them. */
+/* "least-squares", "scale", "none", "moments". ARG lists them. */
 lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *out, lop_error *err);
 
 enum { LOP_RIDGE_AUTO = -1 };
@@ -24,7 +27,7 @@ typedef struct {
 typedef struct {
     lop_tensor weight, bias;    /* float32: (n, count, further dimensions as the original's), (n) */
     double error, held_error;   /* relative to the target's centred energy; held_error is NaN without held-out sums */
-    double ridge;               /* the one taken; 0 for NONE */
+    double ridge;               /* the one taken; 0 for NONE and MOMENTS */
 } lop_reconstruction;
 
 /* weight: the original filters (n, c, ...), float32 or float64; channel: kept, ascending, 1 to c of them. held: sums of
@@ -37,8 +40,8 @@ lop_status lop_reconstruct(const lop_centred *q, lop_stats *held, const lop_tens
 /* What lop_reconstruct does where q keeps rows in place of sums (lop_stats_new_rows), without c k squared memory: the
  * dual, an equation a row, with X, Y the rows less their means (uncentred, less the bias, where that stays) and
  *     W = W0 + (N D)^-1 X^T (X (N D)^-1 X^T + ridge I)^-1 (Y - X W0).
- * It is the same minimiser, and needs ridge > 0 (ARG); the automatic one leaves 0 out. held keeps rows, too. SCALE is
- * UNSUPPORTED. */
+ * It is the same minimiser, and needs ridge > 0 (ARG); the automatic one leaves 0 out. held keeps rows, too. SCALE and
+ * MOMENTS are UNSUPPORTED. */
 lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, const lop_tensor *weight,
                                 const int64_t *channel, int64_t count, const lop_reconstruct_options *options,
                                 lop_reconstruction *out, lop_error *err);

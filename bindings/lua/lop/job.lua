@@ -68,6 +68,7 @@ function job.options(recipe, opened, limits, progress)
           select = recipe.select, original = opened.net, reconstruct = method, intercept = recipe.reconstruct.intercept,
           ridge = ridge ~= "auto" and ridge or nil, compensate = recipe.residual.target == "compensate",
           producer = solve.rounds(recipe.reconstruct), refit = solve.solves(method), seed = recipe.seed,
+          last = recipe.reconstruct.passes,
           passes = {count = 0}, clock = limits.times and timing.replayer(limits.times) or timing.recorder(),
           positions = positions ~= "auto" and positions or nil, progress = progress,
           data_bytes = opened.bytes, memory = limits.memory or core.system.free_memory() // 2,

@@ -3,6 +3,7 @@
 -- 3.3).
 
 local core = require "lop.core"
+local again = require "lop.engine.again"
 local cost = require "lop.budget.cost"
 local frontier = require "lop.engine.frontier"
 local kinds = require "lop.cuts.kinds"
@@ -232,6 +233,8 @@ local function around_of(list, widths)
   end
 end
 
+local tools = {pair = pair, stand_before = stand_before, bend = refit_producer}
+
 -- Cuts all units to these widths. With a journal, what it holds is taken from there; the frontiers then make the moves
 -- that they made before, so that they stand on the same values.
 local function run(base, list, widths, set, held, opts)
@@ -278,6 +281,11 @@ local function run(base, list, widths, set, held, opts)
   for name in pairs(due) do solved[name] = true end     -- the classifier may be one of them
   catch_up(base, net, nil, nil, due, #list, sides, true, opts)
   if opts.refit and first < math.huge then refit_last(base, net, list, solved, sides, opts) end
+  for _, side in ipairs(sides) do
+    side.original:close()
+    side.now:close()
+  end
+  if first < math.huge then again.run(base, net, list, widths, set, held, opts, tools) end
   return net, layers, masks.settle(net, list, layers, opts)
 end
 
@@ -318,6 +326,7 @@ local function all_units(base, recipe)
   local allowed = {sampler = residual.input == "sampler", mask = residual.input == "filter-wise",
                    writer = residual.output == "sampler", forms = recipe.decompose}
   writers.check(residual)
+  again.check(recipe)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed = unit.width end

@@ -24,14 +24,21 @@ local select = {type = "table", word = "method", help = "how channels are chosen
 }}
 
 local reconstruct = {type = "table", word = "method", help = "how weights are rebuilt", keys = {
-  method = {type = "string", choices = {"least-squares", "relu", "scale", "none"}, default = "least-squares",
-            help = "all weights, all as a ReLU behind lets them through, a factor for each channel, the bias"},
+  method = {type = "string", choices = {"least-squares", "relu", "scale", "moments", "none"}, default = "least-squares",
+            help = "all weights, all as a ReLU behind lets them through, a factor for each channel, for each filter "
+              .. "(as batch statistics estimated again), the bias alone"},
   intercept = {type = "boolean", default = true, help = "false: biases stay as they are"},
   ridge = {type = "number", word = "auto", from = 0, default = "auto",
            help = "toward the original weights; auto: by held-out images"},
   producer = {type = "integer", from = 0, default = 4,
               help = "rounds at most of refitting the filters that make the kept channels"},
+  passes = {type = "integer", from = 0, default = 0,
+            help = "over all layers, in order, once all is cut: each rebuilt with the channels it has"},
 }}
+
+-- Of one layer: passes are over all of them.
+local own_reconstruct = {type = "table", word = "method", help = reconstruct.help, keys = {}}
+for key, spec in pairs(reconstruct.keys) do own_reconstruct.keys[key] = key ~= "passes" and spec or nil end
 
 local residual = {type = "table", help = "residual blocks", keys = {
   target = {type = "string", choices = {"compensate", "none"}, default = "compensate",
@@ -54,7 +61,7 @@ local rule = {type = "table", keys = {
   keep = {type = "number", above = 0, to = 1, help = "share of its filters, whatever the budget"},
   round_to = round_to,
   min = {type = "integer", least = 1, help = "least width, whatever budget.min_width"},
-  select = select, reconstruct = reconstruct,
+  select = select, reconstruct = own_reconstruct,
   residual = {type = "table", help = "as residual: keep, target, stream",
               keys = {keep = residual.keys.keep, target = residual.keys.target, stream = residual.keys.stream}},
 }}

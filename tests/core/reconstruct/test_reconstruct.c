@@ -171,6 +171,41 @@ T_TEST(nothing_but_the_intercept)
     t_layer_free(l);
 }
 
+/* What a filter makes has the target's mean and deviation, and its weights are the original's but for a factor. */
+T_TEST(moments_are_those_of_the_target)
+{
+    for (uint64_t seed = 0; seed < T_SEEDS(3); seed++) {
+        t_layer *l = t_layer_new(6, 3, 4, 120, seed, seed % 2 ? T_DEAD : T_PLAIN);
+        const lop_reconstruct_options o = {LOP_RECONSTRUCT_MOMENTS, LOP_RIDGE_AUTO, NULL};
+        lop_reconstruction r;
+        lop_error err;
+        t_ok(lop_reconstruct(&l->q, l->stats, &l->weight, kept, KEPT, &o, &r, &err), err);
+        const float *w = r.weight.data, *bias = r.bias.data;
+        for (int64_t f = 0; f < 4; f++) {
+            double sum[2] = {0, 0}, square[2] = {0, 0};                 /* of what it makes, of the target */
+            for (int64_t i = 0; i < l->rows; i++) {
+                double made = (double)bias[f];
+                const double want = (double)l->y[i * 4 + f];
+                for (int64_t j = 0; j < KEPT * 3; j++)
+                    made += (double)w[f * KEPT * 3 + j] * l->x[i * l->p + kept[j / 3] * 3 + j % 3];
+                sum[0] += made;
+                sum[1] += want;
+                square[0] += made * made;
+                square[1] += want * want;
+            }
+            const double n = (double)l->rows;
+            assert_true(fabs(sum[0] - sum[1]) < 1e-4 * n);
+            assert_true(fabs((square[0] - sum[0] * sum[0] / n) / (square[1] - sum[1] * sum[1] / n) - 1) < 1e-5);
+            const double factor = (double)w[f * KEPT * 3] / (double)l->w[f * l->p];
+            for (int64_t j = 0; j < KEPT * 3 && seed % 2 == 0; j++)
+                assert_true(fabs((double)w[f * KEPT * 3 + j] - factor * (double)l->w[f * l->p + kept[j / 3] * 3 + j % 3]) < 1e-6);
+        }
+        assert_true(r.ridge == 0 && fabs(r.error - error_on_rows(l, &r)) < 1e-6);
+        lop_reconstruction_clear(&r);
+        t_layer_free(l);
+    }
+}
+
 /* A bias that stays: the solution is that of rows as they are, the target less the bias. */
 T_TEST(a_bias_that_stays)
 {
@@ -239,7 +274,7 @@ T_TEST(what_is_wrong_is_named)
     lop_reconstruction r;
     lop_reconstruct_method method;
     lop_error err;
-    t_fails(lop_reconstruct_method_of("ls", &method, &err), LOP_E_ARG, err, "'ls': least-squares, scale or none");
+    t_fails(lop_reconstruct_method_of("ls", &method, &err), LOP_E_ARG, err, "'ls': least-squares, scale, moments");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, twice, 2, NULL, &r, &err), LOP_E_ARG, err, "kept channel #1");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, past, 2, NULL, &r, &err), LOP_E_ARG, err, "0 to 5");
     t_fails(lop_reconstruct(&l->q, NULL, &l->weight, past, 0, NULL, &r, &err), LOP_E_ARG, err, "0 channels kept");
@@ -254,5 +289,6 @@ T_TEST(what_is_wrong_is_named)
 }
 
 T_MAIN(T(weights_equal_those_from_the_rows), T(the_ridge_is_chosen_on_held_out_rows),
-       T(scales_equal_those_from_the_rows), T(nothing_but_the_intercept), T(a_bias_that_stays),
+       T(scales_equal_those_from_the_rows), T(nothing_but_the_intercept), T(moments_are_those_of_the_target),
+       T(a_bias_that_stays),
        T(twins_and_dead_channels_are_survived), T(what_is_wrong_is_named))

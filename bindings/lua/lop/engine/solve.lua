@@ -267,7 +267,7 @@ function solve.how(layer, held, opts)
   if opts.intercept == false or layer.matrix then
     bias = layer.bias and layer.bias:reshape {filters} or core.zeros({filters}, "float32")
   end
-  if opts.reconstruct == "scale" and units.too_wide(layer) then
+  if (opts.reconstruct == "scale" or opts.reconstruct == "moments") and units.too_wide(layer) then
     core.fail("unsupported", ("layer '%s' reads more than %d values: reconstruct.method is least-squares or none "
       .. "there, or skip its group"):format(layer.name, units.MOST))
   end
