@@ -1,5 +1,6 @@
 /* core/exec/exec_fuse.c - nodes to steps. A convolution takes what follows it into its store: a batch normalisation
- * (into the packed weights), a residual addition, a ReLU or Clip - each only where nothing else reads the value between. */
+ * (into the packed weights), a residual addition, a ReLU or Clip; and a Gather of channels before it into its packing -
+ * each only where nothing else reads the value between. */
 #include "exec/exec_impl.h"
 #include <string.h>
 
@@ -8,6 +9,7 @@ typedef struct {
     const lop_uses *uses;
     const bool *need;
     bool *taken;                /* by node: part of a step already */
+    bool *joined;               /* by node: a Gather that the convolution behind it does */
     const int *made;            /* by value: position of the node that makes it, -1 for given and constants */
     lop_cpu cpu;
 } fusion;
@@ -93,6 +95,60 @@ static lop_status take_act(fusion *f, exec_step *s, lop_error *err)
     return st;
 }
 
+/* The channels of x that node k, a Gather along the second axis by constants, takes; NULL where it is none, or not that.
+ * lop_free it. */
+static lop_status gathered(const fusion *f, int k, int64_t **channel, lop_error *err)
+{
+    const lop_exec *e = f->e;
+    const lop_node *n = e->graph->node[k];
+    *channel = NULL;
+    if (!is(n, "Gather") || n->nin != 2 || !constants(e, n, 1) || exec_is_const(e, n->in[0])) return LOP_OK;
+    const lop_tensor *x = &e->shapes.value[n->in[0]], *index = &e->shapes.value[n->in[1]];
+    const int64_t axis = lop_node_int(n, "axis", 0), count = lop_tensor_size(index);
+    if (x->type != LOP_F32 || x->shape.ndim != 4 || (axis != 1 && axis != -3) || index->shape.ndim != 1 || count < 1)
+        return LOP_OK;
+    int64_t *list = lop_array(count, sizeof *list, err);
+    if (!list) return LOP_E_MEMORY;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = (int64_t)lop_tensor_get(index, i);
+        list[i] = at < 0 ? at + x->shape.dim[1] : at;
+        if (list[i] >= 0 && list[i] < x->shape.dim[1]) continue;
+        lop_free(list);                                 /* the operator says what is wrong */
+        return LOP_OK;
+    }
+    *channel = list;
+    return LOP_OK;
+}
+
+/* Whether node k does nothing but choose channels for one convolution of one group, whose packing can do it. */
+static lop_status joins_conv(const fusion *f, int k, bool *joins, lop_error *err)
+{
+    const lop_exec *e = f->e;
+    const lop_node *n = e->graph->node[k];
+    *joins = false;
+    const int next = is(n, "Gather") && n->nout == 1 ? sole_reader(f, n->out[0]) : -1;
+    const lop_node *conv = next >= 0 ? e->graph->node[next] : NULL;
+    if (!conv || !is(conv, "Conv") || !constants(e, conv, 1) || lop_node_int(conv, "group", 1) != 1) return LOP_OK;
+    int64_t *channel;
+    const lop_status st = gathered(f, k, &channel, err);
+    *joins = channel != NULL;
+    lop_free(channel);
+    return st;
+}
+
+/* The Gather that a convolution's plan is to do as well. */
+static lop_status take_gather(const fusion *f, const lop_node *n, exec_step *s, lop_error *err)
+{
+    const int k = f->made[n->in[0]];
+    int64_t *channel = NULL;
+    if (k < 0 || !f->joined[k]) return LOP_OK;
+    lop_status st = gathered(f, k, &channel, err);
+    if (st == LOP_OK) st = lop_conv_plan_gather(s->plan, channel, err);
+    lop_free(channel);
+    s->in = f->e->graph->node[k]->in[0];
+    return st;
+}
+
 static lop_status fill_conv(fusion *f, int k, bool fuse, const lop_conv *conv, exec_step *s, lop_error *err)
 {
     const lop_exec *e = f->e;
@@ -119,6 +175,7 @@ static lop_status fill_conv(fusion *f, int k, bool fuse, const lop_conv *conv, e
     }
     if (fuse && st == LOP_OK) st = take_act(f, s, err);
     if (st == LOP_OK) st = lop_conv_plan_new(conv, own.data, f->cpu, &s->plan, err);
+    if (st == LOP_OK) st = take_gather(f, n, s, err);
     lop_tensor_clear(&own);
     return st;
 }
@@ -154,16 +211,21 @@ lop_status exec_fuse(lop_exec *e, const bool *need, bool fuse, lop_error *err)
     if (st != LOP_OK) return st;
     fusion f = {.e = e, .uses = &uses, .need = need, .made = uses.producer};
     f.taken = lop_array(e->graph->nnode, sizeof *f.taken, err);
+    f.joined = lop_array(e->graph->nnode, sizeof *f.joined, err);
     e->step = lop_array(e->graph->nnode, sizeof *e->step, err);
-    if (!f.taken || !e->step) st = LOP_E_MEMORY;
+    if (!f.taken || !f.joined || !e->step) st = LOP_E_MEMORY;
     if (st == LOP_OK) st = lop_cpu_best(&f.cpu, err);
     for (int k = 0; st == LOP_OK && k < e->graph->nnode; k++) {
         if (!need[k] || f.taken[k]) continue;
+        if (fuse) st = joins_conv(&f, k, &f.joined[k], err);
+        f.taken[k] = f.joined[k];
+        if (st != LOP_OK || f.taken[k]) continue;
         st = make_step(&f, k, fuse, &e->step[e->nstep++], err);
         if (st != LOP_OK)
             lop_error_at(err, "node '%s' (%s)", lop_node_label(e->graph, e->graph->node[k]), e->graph->node[k]->op);
     }
     lop_free(f.taken);
+    lop_free(f.joined);
     lop_uses_free(&uses);
     return st;
 }

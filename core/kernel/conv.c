@@ -28,7 +28,7 @@ static void copy_plane(const lop_conv_call *c, const float *x, const lop_conv_ph
 void lop_conv_copy(const lop_conv_call *c, int64_t channel, float *to)
 {
     const lop_conv_plan *p = c->plan;
-    const float *x = c->x + channel * p->conv.h * p->conv.w;
+    const float *x = c->x + (p->from ? p->from[channel] : channel) * p->conv.h * p->conv.w;
     for (int64_t y = 0; y < p->rows.phases; y++)
         for (int64_t i = 0; i < p->cols.phases; i++, to += p->plane)
             copy_plane(c, x, p->rows.phase + y, p->cols.phase + i, to);

@@ -267,6 +267,20 @@ lop_status lop_conv_plan_new(const lop_conv *conv, const float *w, lop_cpu cpu, 
     return st;
 }
 
+lop_status lop_conv_plan_gather(lop_conv_plan *p, const int64_t *channel, lop_error *err)
+{
+    const int64_t c = p->conv.c, taps = p->taps / c;
+    if (p->conv.group != 1) return lop_fail(err, LOP_E_ARG, "channels of a grouped convolution are not gathered");
+    int64_t *from = lop_array(c, sizeof *from, err);
+    if (!from) return LOP_E_MEMORY;
+    for (int64_t i = 0; i < c; i++) from[i] = channel[i];
+    for (int64_t t = 0; p->direct && t < p->taps; t++)
+        p->off[t] += (from[t / taps] - (p->from ? p->from[t / taps] : t / taps)) * p->channel;
+    lop_free(p->from);
+    p->from = from;
+    return LOP_OK;
+}
+
 static void axis_clear(lop_conv_axis *a)
 {
     lop_free(a->phase);
@@ -280,6 +294,7 @@ void lop_conv_plan_free(lop_conv_plan *p)
     axis_clear(&p->rows);
     axis_clear(&p->cols);
     lop_free(p->off);
+    lop_free(p->from);
     lop_free(p->vector);
     lop_free(p->pack);
     lop_free(p);

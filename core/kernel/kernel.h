@@ -32,6 +32,9 @@ typedef struct {                /* what follows the sum: y = act(sum + bias [+ a
 typedef struct lop_conv_plan lop_conv_plan;     /* weights packed for one lop_conv on one cpu path; read only once made */
 /* w (n, c / group, kh, kw) is copied into the packing. Grouped and depthwise convolutions included. */
 lop_status lop_conv_plan_new(const lop_conv *conv, const float *w, lop_cpu cpu, lop_conv_plan **out, lop_error *err);
+/* From now on input channel i is channel[i] of x, copied: a Gather before the convolution, at no cost. x holds as many
+ * channels as there are. ARG: several groups. On error the plan is as it was. */
+lop_status lop_conv_plan_gather(lop_conv_plan *p, const int64_t *channel, lop_error *err);
 void lop_conv_plan_free(lop_conv_plan *p);
 size_t lop_conv_plan_bytes(const lop_conv_plan *p);     /* of the packing */
 size_t lop_conv_scratch(const lop_conv_plan *p);        /* bytes of scratch that one call needs */

@@ -95,6 +95,7 @@ struct lop_conv_plan {
     int64_t slots, slot;        /* groups whose planes scratch holds at a time (1 without groups), and floats of each */
     int64_t taps;               /* of one group: c / group * kh * kw */
     int64_t *off;               /* taps */
+    int64_t *from;              /* c: the channel of x that each input channel is; NULL: itself */
     lop_conv_vector *vector;    /* of one band */
     int64_t vectors, gap;
     lop_split tile;             /* of the vectors */
