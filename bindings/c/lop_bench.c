@@ -75,7 +75,8 @@ static int bench_time(lua_State *L)
     lopL_checkoptions(L, 2, keys);
     const int64_t batch = lopL_optinteger(L, 2, "batch", 1), repeats = lopL_optinteger(L, 2, "repeats", 20);
     const int64_t warmup = lopL_optinteger(L, 2, "warmup", 3);
-    if (batch < 1 || repeats < 1 || repeats > 100000 || warmup < 0) return lopL_error(L, "batch and repeats: 1 or more expected");
+    if (batch < 1 || repeats < 1 || repeats > 100000 || warmup < 0)
+        return lopL_error(L, "batch and repeats: 1 or more expected");
     if (g->noutput > 16) return lopL_error(L, "the net has %d outputs, 16 at most", g->noutput);
     lopL_work *h = lopL_infer(L, g, NULL);
     lopL_check(L, lop_exec_new(g, &h->shapes, NULL, &h->exec, &err), &err);

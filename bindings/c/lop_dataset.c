@@ -233,7 +233,9 @@ static int data_split(lua_State *L)
     const int64_t n = luaL_checkinteger(L, 2);
     const uint64_t seed = (uint64_t)luaL_optinteger(L, 3, 0);
     lop_error err;
-    if (n < 1 || n >= d->size) return lopL_error(L, "%I of %I images split off: 1 to all but one expected", (lua_Integer)n, (lua_Integer)d->size);
+    if (n < 1 || n >= d->size)
+        return lopL_error(L, "%I of %I images split off: 1 to all but one expected", (lua_Integer)n,
+                          (lua_Integer)d->size);
     dataset *part = new_part(L, d, n), *rest = new_part(L, d, d->size - n);
     lopL_check(L, lop_data_subset(d->size, n, seed, part->index, &err), &err);
     for (int64_t i = 0, k = 0; i < d->size; i++) {

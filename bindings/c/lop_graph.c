@@ -111,7 +111,8 @@ static lop_attr attribute(lua_State *L, const char *node, const char *name)
     const lua_Integer n = luaL_len(L, v);
     bool whole = true;
     for (lua_Integer i = 1; i <= n; i++) {
-        if (lua_geti(L, v, i) != LUA_TNUMBER) lopL_error(L, "node '%s', attribute '%s': a list of numbers expected", node, name);
+        if (lua_geti(L, v, i) != LUA_TNUMBER)
+            lopL_error(L, "node '%s', attribute '%s': a list of numbers expected", node, name);
         whole = whole && lua_isinteger(L, -1);
         lua_pop(L, 1);
     }

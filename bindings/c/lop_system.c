@@ -236,7 +236,8 @@ static int cores(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"kind", kind}, {"make_folder", make_folder}, {"list_folder", list_folder}, {"real_path", real_path},
-    {"write_file", write_file}, {"check_place", check_place}, {"read_file", read_file}, {"remove_file", remove_file}, {"sha256", sha256},
+    {"write_file", write_file}, {"check_place", check_place}, {"read_file", read_file}, {"remove_file", remove_file},
+    {"sha256", sha256},
     {"sha256_file", sha256_file}, {"terminal", terminal}, {"seconds", seconds}, {"peak_rss", peak_rss},
     {"free_memory", free_memory}, {"cores", cores}, {NULL, NULL}};
 

@@ -12,11 +12,11 @@
 typedef struct lop_exec lop_exec;
 
 /* A plan that computes `wanted` values from `given` ones (and constants). given NULL: the graph's own inputs; wanted
- * NULL: its outputs. Both must be values of g; a wanted value may be a given one or a constant. in: the shapes of the given values, for ONE
- * image where the graph is run image by image (first dimension 1); NULL: as lop_graph_infer gives them (s). Constant
- * data is shared with g, which may be changed or freed afterwards. fuse: false runs operator by operator, for tests.
- * UNSUPPORTED names the first operator (and node) that is missing on the way; NOTFOUND a value that is not computable
- * from what is given. */
+ * NULL: its outputs. Both must be values of g; a wanted value may be a given one or a constant. in: the shapes of the
+ * given values, for ONE image where the graph is run image by image (first dimension 1); NULL: as lop_graph_infer
+ * gives them (s). Constant data is shared with g, which may be changed or freed afterwards. no_fuse runs operator
+ * by operator, for tests. UNSUPPORTED names the first operator (and node) that is missing on the way; NOTFOUND a
+ * value that is not computable from what is given. */
 typedef struct {
     const int *given, *wanted;
     int ngiven, nwanted;

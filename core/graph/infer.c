@@ -107,7 +107,8 @@ static lop_status constant_value(const lop_node *n, lop_tensor *out, lop_error *
         lop_tensor_share(out, &a->tensor);
         return LOP_OK;
     }
-    if (!list && !whole && a->kind != LOP_ATTR_FLOAT) return lop_fail(err, st, "'%s' holds strings or a sparse tensor: such do not run here", a->name);
+    if (!list && !whole && a->kind != LOP_ATTR_FLOAT)
+        return lop_fail(err, st, "'%s' holds strings or a sparse tensor: such do not run here", a->name);
     st = lop_tensor_init(out, whole ? LOP_I64 : LOP_F32, &shape, err);
     if (st != LOP_OK) return st;
     const void *from = whole ? list ? (const void *)a->ints : &a->i : list ? (const void *)a->floats : &a->f;

@@ -42,9 +42,10 @@ typedef struct {                /* read only once made */
     const lop_progress *progress;       /* may be set once made; asked before each lambda of lop_lasso_width */
 } lop_lasso;
 
-/* The problem of `consumers` >= 1 consumers with sums q[k] and filters weight[k] (n_k, c, ...), float32 or float64, one
- * beta for all. Where q[k] has no sums, A and b are summed from its rows: c^2 n operations a row. Of several, A and b are the sums of theirs, each divided by its own target's energy. options may be
- * NULL. SHAPE, NUMERIC, MEMORY: out is empty. */
+/* The problem of `consumers` >= 1 consumers with sums q[k] and filters weight[k] (n_k, c, ...), float32 or float64,
+ * one beta for all. Where q[k] has no sums, A and b are summed from its rows: c^2 n operations a row. Of several, A
+ * and b are the sums of theirs, each divided by its own target's energy. options may be NULL. SHAPE, NUMERIC, MEMORY:
+ * out is empty. */
 lop_status lop_lasso_init(const lop_centred *const *q, const lop_tensor *const *weight, int64_t consumers,
                           const lop_lasso_options *options, lop_lasso *out, lop_error *err);
 /* The same from A (c, c) and b (c) themselves, float64; energy = |Y|^2, rows = N. response is A's diagonal. */

@@ -223,7 +223,8 @@ lop_status lop_sparse_basis(const lop_tensor *x, const lop_tensor *z, double lam
     refit f = {.N = x->shape.dim[0], .d = x->shape.dim[1], .k = basis->shape.dim[0], .lambda = lambda, .A = basis->data};
     for (int64_t j = 0; j < f.k; j++) {
         const double length = sqrt(lop_dot(f.d, f.A + j * f.d, f.A + j * f.d));
-        if (length > 1.0 + LONG) return lop_fail(err, LOP_E_ARG, "atom #%" PRId64 " has the norm %g: at most 1 expected", j, length);
+        if (length > 1.0 + LONG)
+            return lop_fail(err, LOP_E_ARG, "atom #%" PRId64 " has the norm %g: at most 1 expected", j, length);
     }
     double *next = lop_array(f.k, (size_t)f.d * sizeof *next, err);
     f.S = lop_array(f.k, (size_t)f.k * sizeof *f.S, err);

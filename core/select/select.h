@@ -49,9 +49,9 @@ typedef struct {
 void lop_choice_clear(lop_choice *choice);
 
 /* Exactly `width` channels, 1 to c. ARG, SHAPE, MEMORY, INTERRUPTED; NUMERIC: the kept Gram is singular at this ridge
- * (elimination and the alternation solve with it; raise ridge). On error out is empty. Equal scores: the lowest number is kept, or,
- * in elimination, ThiNet and forward, taken first. Dead channels go first in elimination and last in the others that
- * look at data. */
+ * (elimination and the alternation solve with it; raise ridge). On error out is empty. Equal scores: the lowest
+ * number is kept, or, in elimination, ThiNet and forward, taken first. Dead channels go first in elimination and last
+ * in the others that look at data. */
 lop_status lop_select(const lop_select_input *in, lop_select_method method, int64_t width, lop_choice *out,
                       lop_error *err);
 
@@ -60,8 +60,9 @@ typedef struct {
     int64_t *order;             /* (c) channels in the order of removal: width w keeps order[c - w ..] */
     double *error;              /* (c + 1): error[w], relative, of that set's least squares; mean over consumers */
 } lop_curve;
-/* The error for every width of a nested method (not of LASSO and ALTERNATING: ARG), by one elimination in the method's order. Exact at
- * ridge 0; else the error of the ridge's weights; NaN where a consumer's statistics keep rows in place of sums. */
+/* The error for every width of a nested method (not of LASSO and ALTERNATING: ARG), by one elimination in the
+ * method's order. Exact at ridge 0; else the error of the ridge's weights; NaN where a consumer's statistics keep
+ * rows in place of sums. */
 lop_status lop_select_curve(const lop_select_input *in, lop_select_method method, lop_curve *out, lop_error *err);
 void lop_curve_clear(lop_curve *curve);
 

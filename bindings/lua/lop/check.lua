@@ -75,4 +75,24 @@ function check.channels(list, name, limit)
   return sorted
 end
 
+-- What an error of a net's parts begins with, when it does not say in which file.
+local parts = {node = true, input = true, output = true, value = true, layer = true}
+
+--- The message of an error, with the file's name before it where it speaks of a part of a net alone.
+---@param path string?
+---@param message string
+---@return string
+function check.named(path, message)
+  return path and parts[message:match "^(%a+) '"] and path .. ": " .. message or message
+end
+
+--- Runs f(...), whose errors about a part of a net get the file's name.
+function check.of_file(path, f, ...)
+  local result = table.pack(pcall(f, ...))
+  if result[1] then return table.unpack(result, 2, result.n) end
+  local e = result[2]
+  if type(e) == "table" and e.code then core.fail(e.code, check.named(path, tostring(e.message))) end
+  error(e, 0)
+end
+
 return check

@@ -197,8 +197,10 @@ T_TEST(moments_are_those_of_the_target)
             assert_true(fabs(sum[0] - sum[1]) < 1e-4 * n);
             assert_true(fabs((square[0] - sum[0] * sum[0] / n) / (square[1] - sum[1] * sum[1] / n) - 1) < 1e-5);
             const double factor = (double)w[f * KEPT * 3] / (double)l->w[f * l->p];
-            for (int64_t j = 0; j < KEPT * 3 && seed % 2 == 0; j++)
-                assert_true(fabs((double)w[f * KEPT * 3 + j] - factor * (double)l->w[f * l->p + kept[j / 3] * 3 + j % 3]) < 1e-6);
+            for (int64_t j = 0; j < KEPT * 3 && seed % 2 == 0; j++) {
+                const double was = (double)l->w[f * l->p + kept[j / 3] * 3 + j % 3];
+                assert_true(fabs((double)w[f * KEPT * 3 + j] - factor * was) < 1e-6);
+            }
         }
         assert_true(r.ridge == 0 && fabs(r.error - error_on_rows(l, &r)) < 1e-6);
         lop_reconstruction_clear(&r);

@@ -8,6 +8,7 @@
 local lop = require "lop"               -- first: it says which Lua files are lop's own
 local core = require "lop.core"
 local args = require "lop.program.args"
+local check = require "lop.check"
 local help = require "lop.program.help"
 local options = require "lop.program.options"
 local output = require "lop.program.output"
@@ -87,10 +88,13 @@ local function report(d, out, what)
   return exits[d.code] or 1
 end
 
--- Runs f(...) -> exit status; what it raises is reported.
-local function guarded(out, what, f, ...)
+-- Runs f(...) -> exit status; what it raises is reported. about.file: the file that f works on, once it is known.
+local function guarded(out, what, about, f, ...)
   local ok, result = xpcall(f, handler, ...)
-  if not ok then return report(result, out, what) end
+  if not ok then
+    result.message = check.named(about.file, result.message)
+    return report(result, out, what)
+  end
   out:clear()
   return result or 0
 end
@@ -106,7 +110,7 @@ end
 
 -- ---- what to run ----
 
-local function run_verb(name, argv, out)
+local function run_verb(name, argv, out, about)
   local verb = cli.verb(name)
   if has_flag(argv, "--help") or has_flag(argv, "-h") then
     io.stdout:write(help.verb(name, verb), "\n")
@@ -119,6 +123,7 @@ local function run_verb(name, argv, out)
     core.fail("notfound", opts.scratch .. ": no such folder (--scratch)")
   end
   core.version()                        -- a wrong LOP_CPU is the command line's fault, whatever the verb
+  about.file = #operands == 1 and core.system.kind(operands[1]) == "file" and operands[1] or nil
   return verb.run(opts, operands, out)
 end
 
@@ -146,17 +151,18 @@ end
 function cli.main(argv)
   local first = argv[1]
   if not first then
-    return guarded(output.new {}, "lop", function() return require("lop.program.repl").run() end)
+    return guarded(output.new {}, "lop", {}, function() return require("lop.program.repl").run() end)
   end
   local rest = table.move(argv, 2, #argv, 1, {})
   local name = aliases[first] or first
   if not is_verb(name) and is_script(first) then
-    return guarded(output.new {}, first, run_script, first, rest)
+    return guarded(output.new {}, first, {}, run_script, first, rest)
   end
   local flags = {}
   for _, flag in ipairs {"json", "quiet", "verbose"} do flags[flag] = has_flag(rest, "--" .. flag) end
   local out = output.new(flags)
-  return guarded(out, is_verb(name) and name or "lop", run_verb, name, rest, out)
+  local about = {}
+  return guarded(out, is_verb(name) and name or "lop", about, run_verb, name, rest, out, about)
 end
 
 return cli

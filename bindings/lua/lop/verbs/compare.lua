@@ -1,5 +1,6 @@
 -- bindings/lua/lop/verbs/compare.lua - lop compare: two models on the same pictures.
 
+local check = require "lop.check"
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
 local lop = require "lop"
@@ -26,8 +27,8 @@ return {
     evaluate.check_fit(a, args[1], set, opts.data)
     evaluate.check_fit(b, args[2], set, opts.data)
     local first, agree, worst, apart, right_a, right_b, labelled = {}, 0, 0, 0, 0, 0, false
-    evaluate.each(a, set, function(scores, _, i) first[i] = scores end, out:progress())
-    evaluate.each(b, set, function(scores, label, i)
+    check.of_file(args[1], evaluate.each, a, set, function(scores, _, i) first[i] = scores end, out:progress())
+    check.of_file(args[2], evaluate.each, b, set, function(scores, label, i)
       local mine = first[i]
       if #mine ~= #scores then core.fail("shape", ("outputs of %d and %d numbers"):format(#mine, #scores)) end
       for c, s in ipairs(scores) do worst = math.max(worst, math.abs(s - mine[c])) end

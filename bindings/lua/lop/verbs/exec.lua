@@ -132,12 +132,7 @@ return {
       core.fail("usage", "exec: --input FILE is missing (a .npy file or a picture)")
     end
     for i, file in ipairs(assign(files, known)) do inputs[i] = read(file, known[i], how) end
-    local ok, results = pcall(forward, net, inputs, out)
-    if not ok then
-      local e = results
-      if type(e) == "table" and e.code then core.fail(e.code, args[1] .. ": " .. e.message) end
-      error(e, 0)
-    end
+    local results = forward(net, inputs, out)
     local listed = json.array {}
     for i, value in ipairs(net:describe().outputs) do
       local t, file = results[i], file_of(opts.output or "output", i, results.n)
