@@ -29,9 +29,9 @@ CPPFLAGS = -Icore -I$(OUT)/gen -Ibindings/c
 
 CORE_SRC := $(sort $(wildcard core/*/*.c core/*/*/*.c))
 CORE_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(CORE_SRC))
-BIND_SRC := $(sort $(filter-out bindings/c/main.c,$(wildcard bindings/c/*.c)))
+BIND_SRC := $(sort $(filter-out bindings/c/program/main.c,$(wildcard bindings/c/*/*.c)))
 BIND_OBJ := $(patsubst %.c,$(OUT)/obj/%.o,$(BIND_SRC))
-MAIN_OBJ := $(OUT)/obj/bindings/c/main.o
+MAIN_OBJ := $(OUT)/obj/bindings/c/program/main.o
 PROTO    := $(OUT)/gen/onnx.pb-c
 PROTO_O  := $(OUT)/obj/gen/onnx.pb-c.o
 LUA_SRC  := $(sort $(wildcard bindings/lua/lop/*.lua bindings/lua/lop/*/*.lua))
@@ -72,11 +72,11 @@ $(OUT)/obj/gen/onnx.pb-c.o: $(PROTO).c
 $(OUT)/obj/%_avx2.o: ISA := -mavx2 -mfma
 $(OUT)/obj/%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
 $(OUT)/obj/bindings/%.o: CPPFLAGS += $(LUA_CFLAGS)
-$(OUT)/obj/bindings/c/lop_edit.o: CPPFLAGS += $(EDIT_CFLAGS)
+$(OUT)/obj/bindings/c/program/lop_edit.o: CPPFLAGS += $(EDIT_CFLAGS)
 $(OUT)/gen/commit: force
 	@mkdir -p $(@D) && echo $(COMMIT) | cmp -s - $@ || echo $(COMMIT) >$@
-$(OUT)/obj/bindings/c/lop_core.o: $(OUT)/gen/commit
-$(OUT)/obj/bindings/c/lop_core.o: CPPFLAGS += -DLOP_COMMIT='"$(COMMIT)"'
+$(OUT)/obj/bindings/c/lua/lop_core.o: $(OUT)/gen/commit
+$(OUT)/obj/bindings/c/lua/lop_core.o: CPPFLAGS += -DLOP_COMMIT='"$(COMMIT)"'
 $(OUT)/obj/%.o: %.c | $(PROTO).h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CPPFLAGS) $(ISA) -MMD -MP -c $< -o $@

@@ -88,7 +88,7 @@ describe("nets of other floating types", function()
   it("refuses an input of another type than the model's", function()
     local ok, e = pcall(run, folder .. "double.onnx", folder .. "plain.in.npy")
     assert.is_false(ok)
-    assert.matches("double.onnx: input 'x': float32 given, float64 expected", e.message, 1, true)
+    assert.matches("input 'x': float32 given, float64 expected", e.message, 1, true)
   end)
 
   it("gives a picture the input's type", function()

@@ -1,7 +1,7 @@
 /* tests/fuzz/fuzz_recipe.c - the text of a recipe, run in its sandbox and checked against the schema. What stands
  * before the first zero byte, if there is one, is KEY=VALUE lines of the command line. */
 #include "fuzz/fuzz.h"
-#include "lop_lua.h"
+#include "lua/lop_lua.h"
 
 #ifndef LUA_FOLDER
 #define LUA_FOLDER "build/share/lua/5.4"
