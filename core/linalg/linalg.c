@@ -79,6 +79,18 @@ lop_status lop_syrk(bool transpose, int64_t n, int64_t k, double alpha, const do
     return LOP_OK;
 }
 
+lop_status lop_syr2k(int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b, int64_t ldb,
+                     double beta, double *c, int64_t ldc, lop_error *err)
+{
+    lop_status st = check("syr2k, A", n, k, lda, err);
+    if (st == LOP_OK) st = check("syr2k, B", n, k, ldb, err);
+    if (st == LOP_OK) st = check("syr2k, C", n, n, ldc, err);
+    if (st != LOP_OK || n == 0) return st;
+    cblas_dsyr2k(CblasRowMajor, CblasUpper, CblasNoTrans, (int)n, (int)k, alpha, a, lda > 0 ? (int)lda : 1, b,
+                 ldb > 0 ? (int)ldb : 1, beta, c, (int)ldc);
+    return LOP_OK;
+}
+
 void lop_mirror(int64_t n, double *a, int64_t lda)
 {
     enum { TILE = 32 };         /* by tiles: a whole column of a large matrix would miss the cache at each step */

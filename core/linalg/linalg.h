@@ -22,6 +22,9 @@ lop_status lop_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
  * The strictly lower triangle is untouched. */
 lop_status lop_syrk(bool transpose, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, double beta,
                     double *c, int64_t ldc, lop_error *err);
+/* The upper triangle of C (n, n) = alpha (A B^T + B A^T) + beta C, A and B (n, k). The strictly lower one is untouched. */
+lop_status lop_syr2k(int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b, int64_t ldb,
+                     double beta, double *c, int64_t ldc, lop_error *err);
 /* Copies the strictly upper triangle of A (n, n) to the lower one. */
 void lop_mirror(int64_t n, double *a, int64_t lda);
 /* A = U^T U in place: reads and writes the upper triangle of A (n, n) only. NUMERIC names the first pivot that is not

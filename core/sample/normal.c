@@ -53,10 +53,10 @@ static void fill_row(const lop_centred *q, const double *W0, const uint8_t *dead
 {
     const int64_t taps = q->taps, n = q->n, width = count * taps;
     const double *G = (const double *)q->gram.data + tap * q->c * taps, *B = (const double *)q->cross.data + tap * n;
-    for (int64_t j = 0; M && j < width; j++) {
-        const int64_t other = channel[j / taps] * taps + j % taps;
-        M[row * width + j] = dead[tap] || dead[other] ? 0.0 : G[other];
-    }
+    double *at = M ? M + row * width : NULL;
+    for (int64_t j = 0; M && j < count; j++)
+        for (int64_t other = channel[j] * taps, end = other + taps; other < end; other++)
+            *at++ = dead[tap] || dead[other] ? 0.0 : G[other];
     if (M) M[row * width + row] = dead[tap] ? 1.0 : G[tap] + pull;
     for (int64_t f = 0; R && f < n; f++) R[row * n + f] = dead[tap] ? 0.0 : B[f] + pull * W0[tap * n + f];
 }

@@ -4,10 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, double sign, const double *floor,
-                         const double *W, double *L, double *Y, bool *skipped)
+void lop_select_factor(int64_t k, const double *H, int64_t ldh, double sign, const double *floor, double *L,
+                       bool *skipped)
 {
-    double sum = 0.0;
     memset(L, 0, (size_t)(k * k) * sizeof *L);
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j <= i; j++) {
@@ -16,12 +15,19 @@ double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, dou
             if (j < i) L[i * k + j] = L[j * k + j] > 0.0 ? s / L[j * k + j] : 0.0;
             else L[i * k + i] = s > (floor ? floor[i] : 0.0) ? sqrt(s) : 0.0;   /* NaN: 0 */
         }
+        if (!(L[i * k + i] > 0.0)) *skipped = true;
+    }
+}
+
+double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, double sign, const double *floor,
+                         const double *W, double *L, double *Y, bool *skipped)
+{
+    double sum = 0.0;
+    lop_select_factor(k, H, ldh, sign, floor, L, skipped);
+    for (int64_t i = 0; i < k; i++) {
         double *y = Y + i * n;
         memset(y, 0, (size_t)n * sizeof *y);
-        if (!(L[i * k + i] > 0.0)) {
-            *skipped = true;
-            continue;
-        }
+        if (!(L[i * k + i] > 0.0)) continue;
         lop_axpy(n, 1.0 / L[i * k + i], W + i * n, y);
         for (int64_t j = 0; j < i; j++) lop_axpy(n, -L[i * k + j] / L[i * k + i], Y + j * n, y);
         sum += lop_dot(n, y, y);

@@ -3,30 +3,20 @@
  * elimination starts from H = M^-1, W = H R, forward selection from H = M, W = R. Channel j changes the penalised error
  * by trace(W_j^T H_jj^-1 W_j); taking it,
  *     W -= H_:j H_jj^-1 W_j,   H -= H_:j H_jj^-1 H_j:.
- * With L L^T = H_jj and V = H_:j L^-T the last is H -= V V^T, delayed: V's are gathered and subtracted 32 channels at
- * a time, as one by one they would be bound by memory. Diagonal blocks and W are read by every step and kept current. */
+ * What this means to one consumer's table is in table.c. */
 #include "select/select_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
 #include <string.h>
 
-enum { DELAY = 32, REFACTOR = 64 };
-static const double SINGULAR = 1e-13, REDUNDANT = 1e-10, WORN = 1e-8;
-
-typedef struct {                /* one consumer's table over the channels at the last load */
-    const lop_consumer *of;
-    int64_t k, n;
-    double *H, *W, *U, *diagonal;       /* (m k, m k), (m k, n), (m k, DELAY k), m blocks (k, k) */
-    double *start, *floor;      /* (m k): H_tt at the load; what a pivot must exceed */
-    double *L, *Y;              /* (k, k), (k, n) */
-} table;
+enum { REFACTOR = 64 };         /* channels, or an eighth of the table's if that is more */
 
 typedef struct {
     const lop_select_input *in;
-    bool forward;
-    int64_t consumers, c, m, pending, taken;    /* m channels in the tables; taken since the load */
+    bool forward, errors;       /* errors: they are asked for, width by width */
+    int64_t consumers, c, m, taken;     /* m channels in the tables; taken since the load */
     lop_consumer *consumer;
-    table *t;
+    lop_table *t;
     int64_t *channel;           /* (m) at each place */
     bool *gone, *aside, worn;   /* aside (m): not to be looked at in this step */
     double *value;              /* (m) change of the total error per cost */
@@ -34,11 +24,7 @@ typedef struct {
 
 static void greedy_clear(greedy *g)
 {
-    for (int64_t k = 0; g->t && k < g->consumers; k++) {
-        double *own[] = {g->t[k].H,     g->t[k].W,     g->t[k].U, g->t[k].diagonal,
-                         g->t[k].start, g->t[k].floor, g->t[k].L, g->t[k].Y};
-        for (size_t i = 0; i < sizeof own / sizeof *own; i++) lop_free(own[i]);
-    }
+    for (int64_t k = 0; g->t && k < g->consumers; k++) lop_table_clear(&g->t[k]);
     lop_free(g->t);
     lop_free(g->channel);
     lop_free(g->gone);
@@ -47,24 +33,9 @@ static void greedy_clear(greedy *g)
     lop_consumers_free(g->consumer, g->consumers);
 }
 
-static lop_status table_init(table *t, const lop_consumer *of, lop_error *err)
+static lop_status greedy_init(greedy *g, const lop_select_input *in, bool forward, bool errors, lop_error *err)
 {
-    const int64_t k = of->q->taps, n = of->q->n, p = of->q->c * k;
-    *t = (table){.of = of, .k = k, .n = n};
-    t->H = lop_array(p, (size_t)p * sizeof(double), err);
-    t->W = lop_array(p, (size_t)n * sizeof(double), err);
-    t->U = lop_array(p, (size_t)(DELAY * k) * sizeof(double), err);
-    t->diagonal = lop_array(p, (size_t)k * sizeof(double), err);
-    t->start = lop_array(p, sizeof(double), err);
-    t->floor = lop_array(p, sizeof(double), err);
-    t->L = lop_array(k, (size_t)k * sizeof(double), err);
-    t->Y = lop_array(k, (size_t)n * sizeof(double), err);
-    return t->H && t->W && t->U && t->diagonal && t->start && t->floor && t->L && t->Y ? LOP_OK : LOP_E_MEMORY;
-}
-
-static lop_status greedy_init(greedy *g, const lop_select_input *in, bool forward, lop_error *err)
-{
-    *g = (greedy){.in = in, .forward = forward, .consumers = in->consumers, .c = in->centred[0]->c};
+    *g = (greedy){.in = in, .forward = forward, .errors = errors, .consumers = in->consumers, .c = in->centred[0]->c};
     g->m = g->c;
     lop_status st = lop_consumers_new(in, &g->consumer, err);
     if (st != LOP_OK) return st;
@@ -75,24 +46,9 @@ static lop_status greedy_init(greedy *g, const lop_select_input *in, bool forwar
     g->value = lop_array(g->c, sizeof *g->value, err);
     if (!g->t || !g->channel || !g->gone || !g->aside || !g->value) return LOP_E_MEMORY;
     for (int64_t i = 0; i < g->c; i++) g->channel[i] = i;
-    for (int64_t k = 0; st == LOP_OK && k < g->consumers; k++) st = table_init(&g->t[k], &g->consumer[k], err);
+    for (int64_t k = 0; st == LOP_OK && k < g->consumers; k++)
+        st = lop_table_init(&g->t[k], &g->consumer[k], in->ridge, forward, errors, err);
     return st;
-}
-
-/* H = M^-1, W = H R. A pivot lost to rounding says that the taps depend on each other: the inverse would be noise. */
-static lop_status invert(table *t, int64_t m, double ridge, lop_error *err)
-{
-    const int64_t p = m * t->k;
-    lop_status st = lop_cholesky(p, t->H, p, NULL);
-    for (int64_t i = 0; st == LOP_OK && i < p; i++)
-        if (!(t->H[i * p + i] * t->H[i * p + i] > SINGULAR * t->start[i])) st = LOP_E_NUMERIC;
-    if (st == LOP_E_NUMERIC)
-        return lop_fail(err, st,
-                        "the Gram matrix of %" PRId64 " channels is singular at ridge = %g: raise ridge, or sample "
-                        "more rows (%g for %" PRId64 " taps)",
-                        m, ridge, t->of->q->rows, p);
-    if (st == LOP_OK) st = lop_cholesky_solve(p, t->H, p, t->n, t->W, t->n, err);
-    return st == LOP_OK ? lop_cholesky_inverse(p, t->H, p, err) : st;
 }
 
 /* Fills the tables for the channels that are left. */
@@ -103,20 +59,11 @@ static lop_status load(greedy *g, lop_error *err)
         if (!g->gone[i]) g->channel[left++] = g->channel[i];
     memset(g->gone, 0, (size_t)g->c * sizeof *g->gone);
     g->m = left;
-    g->pending = g->taken = 0;
+    g->taken = 0;
     g->worn = false;
     lop_status st = LOP_OK;
     for (int64_t q = 0; st == LOP_OK && q < g->consumers; q++) {
-        table *t = &g->t[q];
-        const int64_t k = t->k, p = g->m * k;
-        lop_normal_fill(t->of->q, t->of->W0, t->of->dead, g->channel, g->m, g->in->ridge, t->H, t->W);
-        for (int64_t i = 0; i < p; i++) t->start[i] = t->H[i * p + i];
-        if (!g->forward) st = invert(t, g->m, g->in->ridge, err);
-        for (int64_t i = 0; st == LOP_OK && i < p; i++) {
-            memcpy(t->diagonal + i * k, t->H + i * p + i / k * k, (size_t)k * sizeof(double));
-            t->start[i] = t->H[i * p + i];
-            t->floor[i] = g->forward ? REDUNDANT * t->start[i] : 0.0;
-        }
+        st = lop_table_load(&g->t[q], g->channel, g->m, g->gone, g->errors, err);
         if (st != LOP_OK && g->consumers > 1) lop_error_at(err, "consumer #%" PRId64, q);
     }
     return st;
@@ -127,82 +74,27 @@ static double change(greedy *g, int64_t place)
 {
     double sum = 0.0;
     bool skipped = false;
-    for (int64_t q = 0; q < g->consumers; q++) {
-        const table *t = &g->t[q];
-        const int64_t k = t->k, first = place * k;
-        sum += t->of->share * lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first,
-                                                t->W + first * t->n, t->L, t->Y, &skipped);
-    }
+    for (int64_t q = 0; q < g->consumers; q++)
+        sum += g->t[q].of->share * lop_table_change(&g->t[q], place, &skipped);
     return sum;
-}
-
-static lop_status subtract_pending(greedy *g, lop_error *err)
-{
-    lop_status st = LOP_OK;
-    for (int64_t q = 0; st == LOP_OK && q < g->consumers; q++) {
-        table *t = &g->t[q];
-        const int64_t p = g->m * t->k;
-        st = lop_syrk(false, p, g->pending * t->k, -1.0, t->U, DELAY * t->k, 1.0, t->H, p, err);
-        lop_mirror(p, t->H, p);
-    }
-    g->pending = 0;
-    return st;
-}
-
-static lop_status take_from(greedy *g, table *t, int64_t place, lop_error *err)
-{
-    const int64_t k = t->k, p = g->m * k, ldu = DELAY * k, first = place * k, old = g->pending * k;
-    double *column = t->U + old;        /* V is made in its place among the pending ones */
-    bool skipped = false;
-    for (int64_t i = 0; i < p; i++) memcpy(column + i * ldu, t->H + i * p + first, (size_t)k * sizeof(double));
-    lop_status st = lop_gemm(false, true, p, k, old, -1.0, t->U, ldu, t->U + first * ldu, ldu, 1.0, column, ldu, err);
-    if (st != LOP_OK) return st;
-    lop_select_whiten(k, t->n, t->diagonal + first * k, k, 1.0, t->floor + first, t->W + first * t->n, t->L, t->Y,
-                      &skipped);
-    if (skipped && !g->forward)
-        return lop_fail(err, LOP_E_NUMERIC, "elimination lost channel #%" PRId64 " to rounding: raise ridge",
-                        g->channel[place]);
-    lop_select_unmix(p, k, column, ldu, t->L, column, ldu);
-    st = lop_gemm(false, false, p, t->n, k, -1.0, column, ldu, t->Y, t->n, 1.0, t->W, t->n, err);
-    memset(t->W + first * t->n, 0, (size_t)(k * t->n) * sizeof(double));
-    for (int64_t i = 0; i < p; i++) {
-        double *block = t->diagonal + i * k;
-        const double *v = column + i * ldu, *others = column + i / k * k * ldu;
-        for (int64_t j = 0; j < k; j++) block[j] -= lop_dot(k, v, others + j * ldu);
-        if (!g->gone[i / k] && block[i % k] < WORN * t->start[i]) g->worn = true;
-    }
-    return st;
 }
 
 static lop_status take(greedy *g, int64_t place, lop_error *err)
 {
     lop_status st = LOP_OK;
     g->gone[place] = true;
-    for (int64_t q = 0; st == LOP_OK && q < g->consumers; q++) st = take_from(g, &g->t[q], place, err);
-    g->pending++;
+    for (int64_t q = 0; st == LOP_OK && q < g->consumers; q++)
+        st = lop_table_take(&g->t[q], place, g->gone, &g->worn, err);
     g->taken++;
     /* Forward is a block Cholesky and stays accurate; an inverse that is cut down wears off. */
-    if (st == LOP_OK && !g->forward && (g->taken == REFACTOR || g->worn)) return load(g, err);
-    return st == LOP_OK && g->pending == DELAY ? subtract_pending(g, err) : st;
+    const bool due = g->taken >= REFACTOR && 8 * g->taken >= g->m;
+    return st == LOP_OK && !g->forward && (due || g->worn) ? load(g, err) : st;
 }
 
-/* E = sum sc - 2 <W, Bc> + <W, Gc W>, where Gc W = Bc + ridge N D (W0 - W): no product with Gc is needed. */
 static double error_now(const greedy *g)
 {
     double total = 0.0;
-    for (int64_t q = 0; q < g->consumers; q++) {
-        const table *t = &g->t[q];
-        double E = t->of->energy;
-        for (int64_t i = 0; i < g->m * t->k; i++) {
-            const int64_t tap = g->channel[i / t->k] * t->k + i % t->k;
-            if (g->gone[i / t->k] || t->of->dead[tap]) continue;
-            const double pull = g->in->ridge * lop_centred_power(t->of->q, g->channel[i / t->k]);
-            const double *w = t->W + i * t->n, *w0 = t->of->W0 + tap * t->n;
-            E -= lop_dot(t->n, w, (const double *)t->of->q->cross.data + tap * t->n);
-            E += pull * (lop_dot(t->n, w, w0) - lop_dot(t->n, w, w));
-        }
-        total += t->of->share * E;
-    }
+    for (int64_t q = 0; q < g->consumers; q++) total += g->t[q].of->share * lop_table_error(&g->t[q], g->gone);
     return fmax(total, 0.0);
 }
 
@@ -250,7 +142,7 @@ lop_status lop_eliminate(const lop_select_input *in, const int64_t *forced, int6
                          double *error, lop_error *err)
 {
     greedy g;
-    lop_status st = greedy_init(&g, in, false, err);
+    lop_status st = greedy_init(&g, in, false, error != NULL, err);
     if (st == LOP_OK) st = eliminate(&g, forced, width, order, error, err);
     greedy_clear(&g);
     return st;
@@ -259,7 +151,7 @@ lop_status lop_eliminate(const lop_select_input *in, const int64_t *forced, int6
 lop_status lop_forward(const lop_select_input *in, int64_t width, int64_t *taken, lop_error *err)
 {
     greedy g;
-    lop_status st = greedy_init(&g, in, true, err);
+    lop_status st = greedy_init(&g, in, true, false, err);
     if (st == LOP_OK) st = load(&g, err);
     for (int64_t step = 0; st == LOP_OK && step < width; step++) {
         const int64_t place = next_place(&g, NULL, step);

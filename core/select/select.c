@@ -333,14 +333,25 @@ lop_status lop_select(const lop_select_input *in, lop_select_method method, int6
     return st;
 }
 
+static lop_status check_nested(const lop_select_input *in, lop_select_method method, lop_error *err)
+{
+    const lop_status st = check(in, method, err);
+    if (st != LOP_OK || (method != LOP_SELECT_LASSO && method != LOP_SELECT_ALTERNATING)) return st;
+    return lop_fail(err, LOP_E_ARG,
+                    "the LASSO's sets of channels are not nested: choose each width, or take another method");
+}
+
+lop_status lop_select_order(const lop_select_input *in, lop_select_method method, int64_t *order, lop_error *err)
+{
+    const lop_status st = check_nested(in, method, err);
+    return st == LOP_OK ? order_of(in, method, 0, order, NULL, err) : st;
+}
+
 lop_status lop_select_curve(const lop_select_input *in, lop_select_method method, lop_curve *out, lop_error *err)
 {
     *out = (lop_curve){0};
-    lop_status st = check(in, method, err);
+    lop_status st = check_nested(in, method, err);
     if (st != LOP_OK) return st;
-    if (method == LOP_SELECT_LASSO || method == LOP_SELECT_ALTERNATING)
-        return lop_fail(err, LOP_E_ARG,
-                        "the LASSO's sets of channels are not nested: choose each width, or take another method");
     out->c = in->centred[0]->c;
     out->order = lop_array(out->c, sizeof *out->order, err);
     out->error = lop_array(out->c + 1, sizeof *out->error, err);

@@ -65,6 +65,8 @@ typedef struct {
  * rows in place of sums. */
 lop_status lop_select_curve(const lop_select_input *in, lop_select_method method, lop_curve *out, lop_error *err);
 void lop_curve_clear(lop_curve *curve);
+/* The order alone, to order (c): the same, for less work. */
+lop_status lop_select_order(const lop_select_input *in, lop_select_method method, int64_t *order, lop_error *err);
 
 /* Swap refinement of a choice in place: takes out the kept channel whose loss costs least, puts in the one that gains
  * most, while the (penalised) error falls, at most count times. *swaps: how many (may be NULL). choice->error becomes

@@ -237,6 +237,25 @@ static int stats_curve(lua_State *L)
     return 2;
 }
 
+/* ---@param opts table?          as for curve
+ * ---@return integer[] order     the same, without the errors: less work */
+static int stats_order(lua_State *L)
+{
+    lopL_stats *s = lopL_checkstats(L, 1, "stats");
+    lopL_progress p;
+    lop_error err;
+    lua_settop(L, 2);
+    lopL_choice *c = lopL_newchoice(L, 1, 2);
+    lopL_progress_init(L, 2, &p);
+    c->progress = p.progress;
+    lop_curve_clear(&s->curve);
+    s->curve.c = lop_stats_channels(s->stats);
+    if (!(s->curve.order = lop_array(s->curve.c, sizeof *s->curve.order, &err))) return lopL_fail(L, &err);
+    lopL_progress_check(L, &p, lop_select_order(&c->in, c->method, s->curve.order, &err), &err);
+    lopL_pushchannels(L, s->curve.order, s->curve.c);
+    return 1;
+}
+
 /* A = <Z_i, Z_j> over the centred rows, Z_i = X_i W_i^T: what the LASSO is solved on.
  * ---@param opts {weight: lop.tensor?}?
  * ---@return lop.tensor gram     float64 (c, c)
@@ -381,7 +400,8 @@ static int stats_regroup(lua_State *L)
 }
 
 const luaL_Reg lopL_stats_choice[] = {
-    {"select", stats_select},         {"swap", stats_swap},   {"curve", stats_curve}, {"lasso_gram", stats_lasso_gram},
+    {"select", stats_select},         {"swap", stats_swap},   {"curve", stats_curve},
+    {"order", stats_order},           {"lasso_gram", stats_lasso_gram},
     {"reconstruct", stats_reconstruct}, {"error", stats_error},
     {"regroup", stats_regroup},       {NULL, NULL}};
 

@@ -99,6 +99,26 @@ T_TEST(symmetric_products_fill_the_upper_triangle)
         }
 }
 
+T_TEST(products_of_two_fill_the_upper_triangle)
+{
+    lop_error err;
+    for (size_t s = 0; s < T_COUNT(sizes); s++) {
+        const int64_t n = sizes[s], k = sizes[(s + 3) % T_COUNT(sizes)];
+        matrix a = matrix_new(n, k, 1), b = matrix_new(n, k, 2), c = matrix_new(n, n, 3), old = matrix_new(n, n, 3);
+        t_ok(lop_syr2k(n, k, -2, a.at, a.ld, b.at, b.ld, 1, c.at, c.ld, &err), err);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < n; j++) {
+                double sum = 0;
+                for (int64_t l = 0; l < k; l++)
+                    sum += a.at[i * a.ld + l] * b.at[j * b.ld + l] + b.at[i * b.ld + l] * a.at[j * a.ld + l];
+                if (j >= i) near(c.at[i * c.ld + j], old.at[i * c.ld + j] - 2 * sum, 2 * (double)k);
+                else assert_true(c.at[i * c.ld + j] == old.at[i * c.ld + j]);
+            }
+        gaps_are_untouched(c);
+        lop_free(a.at), lop_free(b.at), lop_free(c.at), lop_free(old.at);
+    }
+}
+
 T_TEST(cholesky_factors_solves_and_inverts)
 {
     lop_error err;
@@ -198,6 +218,7 @@ T_TEST(bad_input_is_refused_and_empty_is_fine)
     const int64_t wide = INT64_C(1) << 31;
     t_fails(lop_gemm(false, false, 2, 2, wide, 1, a, wide, b, 2, 0, c, 2, &err), LOP_E_ARG, err, "gemm, A");
     t_fails(lop_syrk(false, -1, 2, 1, a, 2, 0, c, 2, &err), LOP_E_ARG, err, "syrk, A: -1 x 2");
+    t_fails(lop_syr2k(2, 2, 1, a, 2, a, 1, 0, c, 2, &err), LOP_E_ARG, err, "syr2k, B: 2 x 2 with rows 1 apart");
     t_fails(lop_cholesky(INT64_C(1) << 40, a, INT64_C(1) << 40, &err), LOP_E_ARG, err, "Cholesky");
     t_fails(lop_cholesky_solve(2, a, 2, 3, b, 2, &err), LOP_E_ARG, err, "Cholesky, B: 2 x 3");
     t_ok(lop_gemm(false, false, 0, 0, 0, 1, a, 0, b, 0, 0, c, 0, &err), err);
@@ -218,5 +239,6 @@ T_TEST(the_library_is_named)
     assert_true(used > 0 && strlen(text + used) > 2 && !strchr(text + used, ' '));
 }
 T_MAIN(T(vectors), T(products_equal_plain_loops), T(symmetric_products_fill_the_upper_triangle),
+       T(products_of_two_fill_the_upper_triangle),
        T(cholesky_factors_solves_and_inverts), T(cholesky_names_the_pivot), T(eigenvectors_diagonalise),
        T(singular_values_give_the_matrix_back), T(bad_input_is_refused_and_empty_is_fine), T(the_library_is_named))

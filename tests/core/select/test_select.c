@@ -128,7 +128,8 @@ T_TEST(elimination_is_exact_at_every_width)
 {
     static const struct { int64_t consumers, c, taps, n, rows; double ridge; bool cost; } cases[] = {
                  {1, 8, 1, 3, 60, 0, false},    {1, 7, 3, 4, 90, 0, false}, {1, 7, 3, 4, 90, 1e-3, false},
-                 {2, 6, 2, 3, 70, 1e-2, false}, {3, 6, 2, 3, 70, 0, true},  {1, 1, 4, 2, 30, 0, false}};
+                 {2, 6, 2, 3, 70, 1e-2, false}, {3, 6, 2, 3, 70, 0, true},  {1, 1, 4, 2, 30, 0, false},
+                 {1, 7, 3, 20, 90, 0, true},    {1, 6, 4, 30, 90, 1e-2, false}, {2, 7, 3, 7, 90, 1e-3, false}};
     for (size_t k = 0; k < T_COUNT(cases); k++)
         for (uint64_t seed = 0; seed < T_SEEDS(3); seed++) {
             setting *s =
@@ -146,32 +147,58 @@ T_TEST(elimination_is_exact_at_every_width)
         }
 }
 
-/* Past 32 delayed downdates and two refactorings, with twins that a small ridge keeps apart. */
+/* Past 32 delayed downdates and several refactorings, with twins that a small ridge keeps apart; few filters and many,
+ * of which not the weights but their products are followed. */
+static void check_long(int64_t c, int64_t n, int64_t rows, int traits, double ridge)
+{
+    const int64_t widths[] = {c, c - 1, c - 32, c - 33, c - 63, c - 64, c - 65, c / 4, 10, 1};
+    setting *s = setting_new(1, c, 1, n, rows, 7, traits);
+    lop_curve curve;
+    lop_error err;
+    s->in.ridge = ridge;
+    t_ok(lop_select_curve(&s->in, LOP_SELECT_ELIMINATION, &curve, &err), err);
+    for (size_t i = 0; i < T_COUNT(widths); i++) {
+        double objective;
+        const double error = fresh(s, curve.order + c - widths[i], widths[i], &objective);
+        if (fabs(error - curve.error[widths[i]]) > 1e-8)
+            fail_msg("%d channels, %d filters, traits %d, width %d: %.12g, %.12g expected", (int)c, (int)n, traits,
+                     (int)widths[i], curve.error[widths[i]], error);
+    }
+    lop_curve_clear(&curve);
+    setting_free(s);
+}
+
 T_TEST(long_eliminations_stay_exact)
 {
-    static const int64_t widths[] = {150, 149, 118, 117, 87, 86, 85, 40, 10, 1};
-    for (int traits = T_PLAIN; traits <= T_TWINS; traits++) {
-        setting *s = setting_new(1, 150, 1, 5, 400, 7, traits);
-        lop_curve curve;
-        lop_error err;
-        s->in.ridge = traits ? 1e-6 : 0;
-        t_ok(lop_select_curve(&s->in, LOP_SELECT_ELIMINATION, &curve, &err), err);
-        for (size_t i = 0; i < T_COUNT(widths); i++) {
-            double objective;
-            const double error = fresh(s, curve.order + 150 - widths[i], widths[i], &objective);
-            if (fabs(error - curve.error[widths[i]]) > 1e-8)
-                fail_msg("traits %d, width %d: %.12g, %.12g expected", traits, (int)widths[i], curve.error[widths[i]],
-                         error);
+    for (int64_t n = 5; n <= 40; n += 35)
+        for (int traits = T_PLAIN; traits <= T_TWINS; traits++) check_long(150, n, 400, traits, traits ? 1e-6 : 0);
+    check_long(550, 80, 300, T_PLAIN, 1e-2);            /* an eighth of these is more than 64 */
+}
+
+T_TEST(an_order_is_the_curves)
+{
+    static const lop_select_method methods[] = {LOP_SELECT_ELIMINATION, LOP_SELECT_FORWARD, LOP_SELECT_THINET,
+                                                LOP_SELECT_L2};
+    for (size_t k = 0; k < T_COUNT(methods); k++)
+        for (int64_t n = 3; n <= 23; n += 20) {
+            setting *s = setting_new(2, 12, 2, n, 80, 5, T_PLAIN);
+            lop_curve curve;
+            lop_error err;
+            int64_t order[12];
+            s->in.ridge = 1e-3;
+            t_ok(lop_select_curve(&s->in, methods[k], &curve, &err), err);
+            t_ok(lop_select_order(&s->in, methods[k], order, &err), err);
+            assert_memory_equal(order, curve.order, sizeof order);
+            lop_curve_clear(&curve);
+            t_fails(lop_select_order(&s->in, LOP_SELECT_LASSO, order, &err), LOP_E_ARG, err, "not nested");
+            setting_free(s);
         }
-        lop_curve_clear(&curve);
-        setting_free(s);
-    }
 }
 
 T_TEST(forward_adds_what_lowers_the_error_most)
 {
     for (uint64_t seed = 0; seed < T_SEEDS(3); seed++) {
-        setting *s = setting_new(1 + (int64_t)seed % 2, 8, 2, 3, 80, seed, T_PLAIN);
+        setting *s = setting_new(1 + (int64_t)seed % 2, 8, 2, seed > 1 ? 9 : 3, 80, seed, T_PLAIN);
         lop_curve curve;
         lop_error err;
         int64_t kept[8], count = 0;
@@ -449,7 +476,7 @@ T_TEST(what_is_wrong_is_named)
     setting_free(s);
 }
 
-T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact),
+T_MAIN(T(elimination_is_exact_at_every_width), T(long_eliminations_stay_exact), T(an_order_is_the_curves),
        T(forward_adds_what_lowers_the_error_most), T(every_method_delivers_the_width_asked_for),
        T(a_layer_of_constants_is_survived), T(rankings_are_those_of_their_definitions), T(thinet_is_greedy_on_the_rows),
        T(apoz_counts_zeros), T(what_stays_stays), T(swaps_lower_the_error_until_none_does), T(what_is_wrong_is_named))

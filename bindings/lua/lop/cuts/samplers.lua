@@ -46,7 +46,7 @@ function samplers.cutter(net, unit, stats, held, opts)
   local how, order = how_of(unit, layer, opts), nil
   if choose.nested(how) and not how.refine then
     how.refine, how.lambda = nil, nil
-    order = stats:curve(how)
+    order = stats:order(how)
   end
   return function(copy, count)
     local channels = order and table.move(order, #order - count + 1, #order, 1, {})

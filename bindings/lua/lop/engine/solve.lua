@@ -216,7 +216,7 @@ function solve.order(net, unit, stats, opts)
   if not choose.nested(select) then return nil end
   local main, how, places = choice(net, unit, stats, opts)
   how.refine, how.lambda = nil, nil
-  return ranks_of(main:curve(how), places)
+  return ranks_of(main:order(how), places)
 end
 
 --- The relative error of each width of a unit, by elimination.
