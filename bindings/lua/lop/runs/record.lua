@@ -146,6 +146,9 @@ function record.of(path)
     core.fail("notfound", ("%s: %s"):format(path, begun and "its run has not ended (lop run " .. path ..
               " --resume goes on)" or "no run.json in it: the folder of a run expected"))
   end
+  if kind == "file" and not file:match("%.json$") then
+    core.fail("format", path .. ": the folder of a run, or its run.json, expected")
+  end
   local value = record.read(file)
   if type(value.result) ~= "table" or type(value.result.layers) ~= "table" or type(value.outputs) ~= "table" then
     core.fail("format", file .. ": is no record of a run that has ended")
