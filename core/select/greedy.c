@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { REFACTOR = 64 };         /* channels, or an eighth of the table's if that is more */
+enum { REFACTOR = 64 };         /* channels, or half of the table's if that is more */
 
 typedef struct {
     const lop_select_input *in;
@@ -87,7 +87,7 @@ static lop_status take(greedy *g, int64_t place, lop_error *err)
         st = lop_table_take(&g->t[q], place, g->gone, &g->worn, err);
     g->taken++;
     /* Forward is a block Cholesky and stays accurate; an inverse that is cut down wears off. */
-    const bool due = g->taken >= REFACTOR && 8 * g->taken >= g->m;
+    const bool due = g->taken >= REFACTOR && 2 * g->taken >= g->m;
     return st == LOP_OK && !g->forward && (due || g->worn) ? load(g, err) : st;
 }
 

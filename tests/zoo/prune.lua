@@ -7,7 +7,6 @@ local folder, ort, shared = arg[1], arg[2], arg[3]
 local figures = dofile((arg[0]:match("^(.*/)") or "") .. "nets.lua")
 local core = require "lop.core"
 
-local LARGE = 5e6                       -- parameters from which elimination, minutes in a layer, gives way to L2 norms
 local passed, failed, skipped = 0, 0, 0
 
 local function fail(net, text, ...)
@@ -123,12 +122,10 @@ local function pruned(name, from, speedup)
   local began = core.system.seconds()
   local net, path = lop.load(from), ("%s/pruned.onnx"):format(folder)
   local data, preprocess = calibration(net)
-  local large = net:params() > LARGE
   local ok, small, report = pcall(lop.prune, net, {
     preprocess = preprocess, budget = {speedup = speedup},
-    calibrate = {data = data, images = 16, positions = (not large or takes_photos(net)) and 100 or 10},
-    allocate = "uniform", reconstruct = {producer = 0, ridge = 0.1}, seed = 3,
-    select = {method = large and "l2" or "elimination"}})
+    calibrate = {data = data, images = 16, positions = 100},
+    allocate = "uniform", reconstruct = {producer = 0, ridge = 0.1}, seed = 3})
   if not ok and type(small) == "table" and small.code == "interrupted" then error(small, 0) end
   if not ok then fail(name, "%gx: %s", speedup, tostring(small)) return end
   small:save(path)

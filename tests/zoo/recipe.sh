@@ -18,8 +18,6 @@ if [ "$recipe" = ultraface ]; then
     [ -f "$model" ] || { echo "skipped: $model is not here"; exit 0; }
 else
     set -- images=12 calibrate.positions=10 allocate=uniform reconstruct.producer=0
-    # Elimination takes minutes in a wide layer.
-    case $recipe in squeezenet | mobilenet_v2) ;; *) set -- "$@" select.method=l2 ;; esac
     "$out/lop" zoo "$net" -o "$model" >"$folder/recipe.log" 2>&1 ||
         { echo "failed: $(tail -n 1 "$folder/recipe.log")"; exit 1; }
 fi

@@ -172,7 +172,8 @@ T_TEST(long_eliminations_stay_exact)
 {
     for (int64_t n = 5; n <= 40; n += 35)
         for (int traits = T_PLAIN; traits <= T_TWINS; traits++) check_long(150, n, 400, traits, traits ? 1e-6 : 0);
-    check_long(550, 80, 300, T_PLAIN, 1e-2);            /* an eighth of these is more than 64 */
+    check_long(350, 50, 250, T_TWINS, 1e-4);            /* half of these is more than 64 */
+    check_long(350, 5, 500, T_TWINS, 1e-6);
 }
 
 T_TEST(an_order_is_the_curves)
