@@ -28,7 +28,8 @@ describe("a recipe's check", function()
       {{select = {method = {1, 3}}}, "select", {method = {1, 3}}}, {{allocate = f}, "allocate", f},
       {{order = {"b", "a"}}, "order", {"b", "a"}}, {{order = "backward"}, "order", "backward"},
       {{order = f}, "order", f},
-      {{cuts = "width"}, "cuts", {"width"}}, {{budget = {widths = {a = 3}}}, "budget", {widths = {a = 3}}},
+      {{cuts = "width"}, "cuts", {"width"}},
+      {{budget = {widths = {a = 3}}}, "budget", {scope = "global", widths = {a = 3}}},
       {{round_to = 8}, "round_to", 8}} do
       assert.same(case[3], schema.check(recipe(case[1]))[case[2]])
     end
@@ -109,7 +110,7 @@ describe("KEY=VALUE", function()
     return schema.check(r)
   end
   it("sets keys of every kind", function()
-    assert.same({macs = 0.5}, set("budget.macs", "0.5").budget)
+    assert.same({macs = 0.5, scope = "global"}, set("budget.macs", "0.5").budget)
     assert.equal(10, set("calibrate.positions", "10").calibrate.positions)
     assert.equal("auto", set("calibrate.positions", "auto").calibrate.positions)
     assert.is_false(set("reconstruct.intercept", "false").reconstruct.intercept)
@@ -117,9 +118,10 @@ describe("KEY=VALUE", function()
     assert.same({"a", "b.c"}, set("order", "a,b.c").order)
     assert.equal("backward", set("order", "backward").order)
     assert.same({"width"}, set("cuts", "width").cuts)
-    assert.same({widths = {conv1 = 3}}, set("budget.widths.conv1", "3").budget)
-    assert.same({speedup = 2, min_width = 4}, set("budget.min_width", "4").budget)
-    assert.same({macs = 0.5, min_width = 4}, set("budget.macs", "0.5", {budget = {speedup = 2, min_width = 4}}).budget)
+    assert.same({widths = {conv1 = 3}, scope = "global"}, set("budget.widths.conv1", "3").budget)
+    assert.same({speedup = 2, min_width = 4, scope = "global"}, set("budget.min_width", "4").budget)
+    assert.same({macs = 0.5, min_width = 4, scope = "stage"},
+                set("budget.macs", "0.5", {budget = {speedup = 2, min_width = 4, scope = "stage"}}).budget)
   end)
   it("sets rules of layers whose names hold dots", function()
     local layers = set("layers.a.0.conv.keep", "0.5").layers

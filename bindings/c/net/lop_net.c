@@ -193,6 +193,8 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     }
     lua_pushinteger(L, c.params);
     lua_setfield(L, -2, "params");
+    lua_pushinteger(L, c.bytes);
+    lua_setfield(L, -2, "bytes");
     for (int i = 1; i <= 2; i++) {
         if (n->nin <= i || n->in[i] < 0 || !s->value[n->in[i]].data) continue;
         lopL_pushtensor(L, &s->value[n->in[i]]);
@@ -200,7 +202,8 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     }
 }
 
-/* ---@return table[]  every node, in order: name, op, inputs, outputs, shape, macs, params, supported, weight, bias */
+/* ---@return table[]  every node, in order: name, op, inputs, outputs, shape, macs, params, bytes (of these), supported,
+ *                    weight, bias */
 static int net_layers(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);

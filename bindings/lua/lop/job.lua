@@ -119,7 +119,9 @@ function job.show(result, out)
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
   if result.masks then out:line("%s", masks.text(result.masks, result.macs_after)) end
-  if result.budget and result.budget.reason then out:line("%s", widths.text(result.budget)) end
+  if result.budget and (result.budget.reason or result.budget.stages) then
+    for _, line in ipairs(widths.lines(result.budget)) do out:line("%s", line) end
+  end
   if result.accuracy_after then
     out:line("top-1 %.2f %% before, %.2f %% after", result.accuracy_before, result.accuracy_after)
   end

@@ -16,6 +16,7 @@ local rules = require "lop.policy.rules"
 local reader = require "lop.engine.reader"
 local relu = require "lop.engine.relu"
 local solve = require "lop.engine.solve"
+local stages = require "lop.budget.stages"
 local stream = require "lop.engine.stream"
 local units = require "lop.engine.units"
 local widths_of = require "lop.policy.widths"
@@ -392,8 +393,8 @@ function prune.run(original, set, held, opts)
 end
 
 --- What prune.run would do; cuts nothing.
----@return table              {groups = {{name, width, keep, loss, curve, prunable, reason}}, macs_before, ...};
----                           curve: {{width, loss}}, where it was measured
+---@return table              {groups = {{name, width, keep, loss, curve, prunable, reason, stage}}, macs_before, ...};
+---                           curve: {{width, loss}}, where it was measured; stage: where each meets the budget
 function prune.plan(original, set, held, opts)
   local p, found, groups = prepare(original, set, held, opts), {}, {}
   for i, unit in ipairs(p.list) do
@@ -404,16 +405,18 @@ function prune.plan(original, set, held, opts)
       found[unit.group] = of
     end
   end
+  local stage_of = p.goal and p.goal.stages and stages.of(p.base) or {}
   for i, g in ipairs(p.base:groups()) do
     local of = found[g.name]
-    groups[i] = {name = g.name, width = p.before[g.name], keep = g.width - (of and of.gone or 0),
+    groups[i] = {stage = stage_of[g.producers[1]], name = g.name, width = p.before[g.name],
+                 keep = g.width - (of and of.gone or 0),
                  loss = of and of.loss, curve = of and of.curve or nil, prunable = g.prunable and of ~= nil,
                  reason = (g.reason ~= "" or not of) and prune.reason(g, p.reasons) or nil}
   end
   for i, unit in ipairs(p.list) do
     if unit.kind then
-      groups[#groups + 1] = {name = unit.name, width = unit.width, keep = p.widths[i], loss = p.losses[i],
-                             prunable = true}
+      groups[#groups + 1] = {stage = stage_of[unit.producer], name = unit.name, width = unit.width, keep = p.widths[i],
+                             loss = p.losses[i], prunable = true}
     end
   end
   p.place.store:close()

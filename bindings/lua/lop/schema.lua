@@ -94,6 +94,9 @@ schema.keys = {
     widths = {type = "map", help = "by name; the others stay whole", keys = {type = "integer", least = 1}},
     min_width = {type = "integer", least = 1, beside = true,
                  help = "beside one of these: least width of every group; a narrower group stays whole"},
+    scope = {type = "string", choices = {"global", "stage"}, default = "global", beside = true,
+             help = "beside one of these: who meets it: the net, or each stage by itself, which is what lies between "
+             .. "two changes of height and width, or adds to one residual stream"},
   }},
   allocate = {type = "string", choices = {"sensitivity", "error", "uniform", "paper"}, default = "sensitivity",
               also = is_function, takes = "function(groups, budget) -> widths",
@@ -326,6 +329,20 @@ local function check_masks(r)
   end
 end
 
+-- What each stage can meet by itself is a share of what is counted by layer.
+local function check_scope(r)
+  if not r.budget or r.budget.scope ~= "stage" then return end
+  for _, key in ipairs {"ms", "keep", "widths"} do
+    if r.budget[key] then
+      refuse("budget.scope = \"stage\" does not go with budget.%s: speedup, macs, params, bytes or activations", key)
+    end
+  end
+  if r.allocate == "paper" or is_function(r.allocate) then
+    refuse("budget.scope = \"stage\" does not go with allocate = %s: sensitivity, error or uniform",
+           r.allocate == "paper" and "\"paper\"" or "a function")
+  end
+end
+
 --- A recipe's table, checked and with defaults. Errors of code "usage" name the key and the nearest known one.
 ---@param value table
 ---@return table
@@ -333,6 +350,7 @@ function schema.check(value)
   local r = check_table({keys = schema.keys, later = later_keys}, value, "")
   r.layers = r.layers or {}
   check_lambda(r.select, "select")
+  check_scope(r)
   if r.budget == nil and not lambda.finds_width(r.select) then
     refuse("budget is missing: %s", schema.keys.budget.help)
   end

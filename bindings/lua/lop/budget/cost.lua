@@ -95,11 +95,13 @@ local function term(net, list, name, by_kind, kind)
   end
 end
 
---- The cost as a function of the widths of a list of units.
+--- The cost of each part of a net as a function of the widths of a list of units.
 ---@param list table[]        from units.find, ranks.find, samplers.find
 ---@param kind string         of units.measure
----@return fun(widths: integer[]): number
-function cost.of(net, list, kind)
+---@param of table<string, integer>?  by layer its part; nil: all are one
+---@param parts integer?
+---@return (fun(widths: integer[]): number)[]
+function cost.parts(net, list, kind, of, parts)
   local plain, place, terms, layers = {}, {}, {}, {}
   for i, unit in ipairs(list) do
     if unit.kind then
@@ -112,15 +114,27 @@ function cost.of(net, list, kind)
       plain[#plain + 1], place[#place + 1] = unit, i
     end
   end
-  local base = units.cost(net, plain, kind)
-  for k, name in ipairs(layers) do terms[k] = term(net, list, name, layers[name], kind) end
-  return function(widths)
-    local own = {}
-    for k, i in ipairs(place) do own[k] = widths[i] end
-    local sum = base(own)
-    for _, t in ipairs(terms) do sum = sum + t(widths) end
-    return sum
+  local costs = units.costs(net, plain, kind, of, parts)
+  for p in ipairs(costs) do terms[p] = {} end
+  for _, name in ipairs(layers) do
+    table.insert(terms[of and of[name] or 1], term(net, list, name, layers[name], kind))
   end
+  for p, base in ipairs(costs) do
+    costs[p] = function(widths)
+      local own = {}
+      for k, i in ipairs(place) do own[k] = widths[i] end
+      local sum = base(own)
+      for _, t in ipairs(terms[p]) do sum = sum + t(widths) end
+      return sum
+    end
+  end
+  return costs
+end
+
+--- The cost of all of it.
+---@return fun(widths: integer[]): number
+function cost.of(net, list, kind)
+  return cost.parts(net, list, kind)[1]
 end
 
 return cost

@@ -220,27 +220,42 @@ end
 local BYTES = {float32 = 4, int32 = 4, uint32 = 4, float64 = 8, int64 = 8, uint64 = 8, float16 = 2, bfloat16 = 2,
                int16 = 2, uint16 = 2}
 
--- Bytes of all that the layers make of one image.
-local function activation_bytes(net)
+-- Bytes of all that a layer makes of one image.
+local function activation_bytes(layer)
   local sum = 0
-  for _, layer in ipairs(net:layers()) do
-    for _, v in ipairs(layer.outputs) do
-      local n = v.constant and 0 or BYTES[v.type] or 1
-      for _, d in ipairs(v.shape or {0}) do n = n * d end
-      sum = sum + n
-    end
+  for _, v in ipairs(layer.outputs) do
+    local n = v.constant and 0 or BYTES[v.type] or 1
+    for _, d in ipairs(v.shape or {0}) do n = n * d end
+    sum = sum + n
   end
   return sum
 end
 
+local by_layer = {macs = function(layer) return layer.macs or 0 end, params = function(layer) return layer.params end,
+                  bytes = function(layer) return layer.bytes end, activations = activation_bytes}
+
 local measures = {macs = function(net) return net:macs() end, params = function(net) return net:params() end,
-                  bytes = function(net) return net:bytes() end, activations = activation_bytes}
+                  bytes = function(net) return net:bytes() end}
 
 --- What a network costs: "macs" and "activations" (bytes) for one image, "params", "bytes" (of parameters).
 ---@param kind string
 ---@return integer
 function units.measure(net, kind)
-  return measures[kind](net)
+  return measures[kind] and measures[kind](net) or units.parts(net, kind, {}, 1)[1]
+end
+
+--- The same by parts of a net: `parts` sums, of the layers with each number; 1 where a layer has none. What layers
+--- share counts at each.
+---@param of table<string, integer>   by layer
+---@return integer[]
+function units.parts(net, kind, of, parts)
+  local sums = {}
+  for p = 1, parts do sums[p] = 0 end
+  for _, layer in ipairs(net:layers()) do
+    local p = of[layer.name] or 1
+    sums[p] = sums[p] + by_layer[kind](layer)
+  end
+  return sums
 end
 
 --- The channels of a unit's group, by rank: true.
@@ -304,32 +319,53 @@ function units.shrunk(net, list, widths)
   return copy
 end
 
---- The cost as a function of widths. It is measured: on copies of the net with one channel less of each unit, and of
---- each two that meet in a layer (two less where a unit meets itself); with these it is exact.
+-- One part's cost as a function of widths.
+local function sum_of(list, p, whole, slope, both)
+  return function(widths)
+    local sum = whole[p]
+    for i, u in ipairs(list) do sum = sum - slope[i][p] * (u.width - widths[i]) end
+    for _, b in ipairs(both) do
+      local gone, beside, more = list[b[1]].width - widths[b[1]], list[b[2]].width - widths[b[2]], b[3][p]
+      sum = sum + (b[1] ~= b[2] and more * gone * beside or more * gone * (gone - 1) // 2)
+    end
+    return sum
+  end
+end
+
+--- The cost of each part of a net as a function of widths. It is measured: on copies of the net with one channel less
+--- of each unit, and of each two that meet in a layer (two less where a unit meets itself); with these it is exact.
 ---@param kind string         of units.measure
----@return fun(widths: integer[]): number
-function units.cost(net, list, kind)
-  local whole, slope, both = units.measure(net, kind), {}, {}
+---@param of table<string, integer>?  by layer its part; nil: all are one
+---@param parts integer?
+---@return (fun(widths: integer[]): number)[]
+function units.costs(net, list, kind, of, parts)
+  local function measure(copy) return of and units.parts(copy, kind, of, parts) or {units.measure(copy, kind)} end
+  local whole, slope, both = measure(net), {}, {}
   local function less(...)
     local widths = {}
     for i, unit in ipairs(list) do widths[i] = unit.width end
     for _, i in ipairs {...} do widths[i] = widths[i] - 1 end
     local copy <close> = units.shrunk(net, list, widths)
-    return units.measure(copy, kind)
+    return measure(copy)
   end
-  for i in ipairs(list) do slope[i] = whole - less(i) end
+  for i in ipairs(list) do
+    slope[i] = less(i)
+    for p = 1, #whole do slope[i][p] = whole[p] - slope[i][p] end
+  end
   for k, p in ipairs(pairs_of(list)) do
-    both[k] = {p[1], p[2], less(p[1], p[2]) - whole + slope[p[1]] + slope[p[2]]}
+    local sums = less(p[1], p[2])
+    for q = 1, #whole do sums[q] = sums[q] - whole[q] + slope[p[1]][q] + slope[p[2]][q] end
+    both[k] = {p[1], p[2], sums}
   end
-  return function(widths)
-    local sum = whole
-    for i, u in ipairs(list) do sum = sum - slope[i] * (u.width - widths[i]) end
-    for _, p in ipairs(both) do
-      local gone, beside = list[p[1]].width - widths[p[1]], list[p[2]].width - widths[p[2]]
-      sum = sum + (p[1] ~= p[2] and p[3] * gone * beside or p[3] * gone * (gone - 1) // 2)
-    end
-    return sum
-  end
+  local costs = {}
+  for p = 1, #whole do costs[p] = sum_of(list, p, whole, slope, both) end
+  return costs
+end
+
+--- The cost of all of it.
+---@return fun(widths: integer[]): number
+function units.cost(net, list, kind)
+  return units.costs(net, list, kind)[1]
 end
 
 -- ---- the widths that a unit may have ----

@@ -9,9 +9,6 @@ local flags = {}
 -- Keys with flags of their own kind: shared by all verbs, or shorter.
 local own = {model = true, preprocess = true, calibrate = true, evaluate = true, layers = true, seed = true}
 
--- What goes with a budget, by option.
-local beside = {min_width = "N"}
-
 local budgets = {"speedup", "macs", "params", "bytes", "activations", "keep", "ms"}
 
 local function option_of(key, spec, help)
@@ -47,10 +44,13 @@ function flags.options()
     list[#list + 1] = {name = name, type = "number", value = name == "speedup" and "X" or "F", hidden = not spec,
                        help = spec and "the budget: " .. spec.help}
   end
-  for _, name in ipairs(schema.sorted(beside)) do
+  for _, name in ipairs(schema.sorted(schema.keys.budget.keys)) do
     local spec = schema.keys.budget.keys[name]
-    list[#list + 1] = {name = name:gsub("_", "-"), key = "budget." .. name, type = "string", value = beside[name],
-                       help = "with the budget: " .. spec.help:gsub("^.-: ", "")}
+    if spec.beside then
+      local option = option_of("budget." .. name, spec, "with the budget: " .. spec.help:gsub("^.-: ", ""))
+      option.name = name:gsub("_", "-")
+      list[#list + 1] = option
+    end
   end
   for _, row in ipairs(schema.rows()) do list[#list + 1] = option_for(row) end
   list[#list + 1] = {name = "evaluate", type = "string", value = "SPEC",

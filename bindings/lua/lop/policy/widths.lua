@@ -2,9 +2,10 @@
 
 local allocate = require "lop.budget.allocate"
 local core = require "lop.core"
-local cost_of = require("lop.budget.cost").of
+local costs = require "lop.budget.cost"
 local order = require "lop.policy.order"
 local paper = require "lop.policy.paper"
+local stages = require "lop.budget.stages"
 local times = require "lop.budget.times"
 local timing = require "lop.budget.timing"
 local units = require "lop.engine.units"
@@ -25,8 +26,8 @@ local function amount(kind, value)
   return ("%d %s"):format(value // 1, words[kind])
 end
 
--- What a budget asks for: {kind, share, before, target}; of keep and widths: nil. Shares are of the network as it came;
--- times are in nanoseconds.
+-- What a budget asks for: {kind, share, before, target}, and where each stage is to meet it the same by stage; of keep
+-- and widths: nil. Shares are of the network as it came; times are in nanoseconds.
 local function goal_of(original, budget, clock)
   if budget.ms then
     local before = clock.net(original)
@@ -45,7 +46,13 @@ local function goal_of(original, budget, clock)
   whole:fold_constants()
   if kind == "activations" then whole:fold_bn() end             -- what it makes is not there when a net is run
   local before = units.measure(whole, kind)
-  return {kind = kind, share = share, before = before, target = before * share}
+  local goal = {kind = kind, share = share, before = before, target = before * share}
+  if budget.scope ~= "stage" then return goal end
+  goal.stages = {}
+  for s, own in ipairs(units.parts(whole, kind, stages.of(whole))) do
+    goal.stages[s] = {stage = s, kind = kind, share = share, before = own, target = own * share}
+  end
+  return goal
 end
 
 -- What would bring the cost down further: streams that are kept whole, and what keeps other groups so.
@@ -67,9 +74,10 @@ local function way_out(base, list, goal)
 end
 
 local function refuse(base, list, goal, left, why)
-  core.fail("arg", ("the budget of %s (%.1f %%) cannot be met: %s left %s%s"):format(amount(goal.kind, goal.target),
-            100 * goal.share, goal.kind == "ms" and amount("ms", left) .. " is" or ("%d are"):format(left // 1), why,
-            way_out(base, list, goal)))
+  local whose = goal.stage and (" for stage %d"):format(goal.stage) or ""
+  local least = goal.kind == "ms" and amount("ms", left) .. " is" or ("%d are"):format(left // 1)
+  core.fail("arg", ("the budget of %s (%.1f %%)%s cannot be met: %s left %s%s"):format(amount(goal.kind, goal.target),
+            100 * goal.share, whose, least, why, way_out(base, goal.all or list, goal)))
 end
 
 -- ---- one share for all, or shares in given proportions ----
@@ -155,10 +163,10 @@ local function by_losses(base, list, curves, cost, goal)
   return found, losses, curves
 end
 
--- What gives widths, losses and curves for a goal; curves are measured once.
-local function solver(base, list, set, held, cost, opts)
+-- What gives widths, losses and curves for a goal, of all units or of a stage's; curves are measured once, of all.
+local function solver(base, all, set, held, opts)
   local how, curves = opts.allocate, nil
-  return function(goal)
+  return function(list, cost, goal)
     if type(how) == "function" then return by_function(base, list, cost, goal, how), {} end
     local whole = units.shares(list, 1)
     if cost(whole) <= goal.target then return whole, {} end     -- nothing to measure
@@ -166,18 +174,69 @@ local function solver(base, list, set, held, cost, opts)
     if how == "paper" then return by_shares(base, list, cost, goal, paper.shares(base, list)), {} end
     local least = allocate.least(list)
     if least and cost(least) > goal.target then refuse(base, list, goal, cost(least), LEAST) end    -- before the work
-    curves = curves or (how == "error" and allocate.errors(base, list, set, opts))
-      or allocate.measure(base, list, set, held, opts)
+    curves = curves or (how == "error" and allocate.errors(base, all, set, opts))
+      or allocate.measure(base, all, set, held, opts)
     return by_losses(base, list, curves, cost, goal)
   end
 end
 
+-- ---- each stage by itself ----
+
+-- The units as one stage may cut them: the others have the widths that were found for them, or are whole.
+local function only(list, stage_of, s, found)
+  local own = {}
+  for i, unit in ipairs(list) do
+    own[i] = stage_of[i] == s and unit or setmetatable({fixed = found[i]}, {__index = unit})
+  end
+  return own
+end
+
+-- Refuses what no widths can meet, before the work.
+local function check_stages(base, list, parts, goal, allocation)
+  local least = allocation ~= "uniform" and allocate.least(list) or units.shares(list, 0)
+  for _, own in ipairs(goal.stages) do
+    local left = parts[own.stage](least)
+    if own.units > 0 and left > own.target then
+      refuse(base, list, own, left, allocation == "uniform" and "at the least widths" or LEAST)
+    end
+  end
+end
+
+-- One knapsack a stage, in forward order: what a stage costs hangs on its own widths and on those before it. A stage of
+-- which nothing can be cut stays as it is.
+local function by_stages(base, list, goal, solve, opts)
+  local by_layer = stages.of(base)
+  local parts = costs.parts(base, list, goal.kind, by_layer, #goal.stages)
+  local found, losses, stage_of, all = units.shares(list, 1), {}, {}, nil
+  for _, own in ipairs(goal.stages) do own.units, own.all, own.min_width = 0, list, goal.min_width end
+  for i, unit in ipairs(list) do
+    stage_of[i] = stages.unit(by_layer, unit)
+    local own = goal.stages[stage_of[i]]
+    own.units = own.units + 1
+  end
+  check_stages(base, list, parts, goal, opts.allocate)
+  for s, own in ipairs(goal.stages) do
+    if own.units > 0 then
+      local units_of = only(list, stage_of, s, found)
+      local widths_of, loss, curves = solve(units_of, parts[s], own)
+      for i in ipairs(list) do
+        if stage_of[i] == s then found[i], losses[i] = widths_of[i], loss[i] end
+      end
+      own.reason, all = widths.reason(units_of, parts[s], own, found), curves or all
+    else
+      own.reason = "nothing of it can be cut"
+    end
+  end
+  for s, own in ipairs(goal.stages) do own.after, own.all = parts[s](found), nil end
+  return found, losses, all
+end
+
 -- For a time: the widths are timed as a net, and the target corrected by what that shows, round by round.
-local function in_time(base, list, goal, solve, clock)
+local function in_time(base, list, cost, goal, solve, clock)
   local aim, best = {}, {off = math.huge}
   for key, value in pairs(goal) do aim[key] = value end
   for _ = 1, ROUNDS do
-    local found, losses, curves = solve(aim)
+    local found, losses, curves = solve(list, cost, aim)
     local net <close> = times.shape(base, list, found)
     local now = clock.net(net)
     local off = math.abs(now / goal.target - 1)
@@ -194,7 +253,7 @@ local function in_time(base, list, goal, solve, clock)
 end
 
 -- Why less is left than the budget allows; nil where it is met.
-local function reason_of(list, cost, goal, found)
+function widths.reason(list, cost, goal, found)
   if cost(found) >= goal.target * (1 - NEAR) then return nil end
   local room, whole = false, true
   for i, unit in ipairs(list) do
@@ -216,7 +275,7 @@ end
 ---@return integer[] widths
 ---@return number[] losses
 ---@return table? goal        {kind, share, before, target, after, reason}: what the budget asks for, and what is met;
----                           of "ms" in milliseconds, as timed here
+---                           of "ms" in milliseconds, as timed here; stages: a list of the same, where each meets it
 ---@return table[]? curves    of each unit its losses by width, where they were measured
 function widths.find(original, base, list, set, held, opts)
   if not opts.budget then return allocate.by_lambda(base, list, set, opts), {} end
@@ -224,25 +283,37 @@ function widths.find(original, base, list, set, held, opts)
   local goal = goal_of(original, opts.budget, clock)
   if not goal then return units.shares(list, opts.budget.keep or 1), {} end
   goal.min_width = opts.budget.min_width
-  local cost = goal.kind == "ms" and times.cost(base, list, clock) or cost_of(base, list, goal.kind)
-  local solve = solver(base, list, set, held, cost, opts)
+  local cost = goal.kind == "ms" and times.cost(base, list, clock) or costs.of(base, list, goal.kind)
+  local solve = solver(base, list, set, held, opts)
   if goal.kind == "ms" then
-    local found, losses, curves = in_time(base, list, goal, solve, clock)
+    local found, losses, curves = in_time(base, list, cost, goal, solve, clock)
     for _, key in ipairs {"before", "target", "after"} do goal[key] = 1e-6 * goal[key] end
     goal.times = clock.log              -- as measured: replay sees them again
     return found, losses, goal, curves
   end
-  local found, losses, curves = solve(goal)
+  local found, losses, curves
+  if goal.stages then
+    found, losses, curves = by_stages(base, list, goal, solve, opts)
+  else
+    found, losses, curves = solve(list, cost, goal)
+    goal.reason = widths.reason(list, cost, goal, found)
+  end
   goal.after = cost(found)
-  goal.reason = reason_of(list, cost, goal, found)
   return found, losses, goal, curves
 end
 
---- A line that says what the budget asks for and what is met.
-function widths.text(goal)
-  local line = ("%s: %.1f %% asked for, %.1f %% left"):format(words[goal.kind], 100 * goal.share,
-                                                              100 * goal.after / goal.before)
-  return goal.reason and line .. ": " .. goal.reason or line
+--- Lines that say what the budget asks for and what is met, each stage's behind that of all.
+---@return string[]
+function widths.lines(goal)
+  local function line(what, own)
+    local text = ("%s: %.1f %% asked for, %.1f %% left"):format(what, 100 * own.share, 100 * own.after / own.before)
+    return own.reason and text .. ": " .. own.reason or text
+  end
+  local list = {line(words[goal.kind], goal)}
+  for _, own in ipairs(goal.stages or {}) do
+    list[#list + 1] = line(("stage %d, %s"):format(own.stage, words[goal.kind]), own)
+  end
+  return list
 end
 
 return widths

@@ -59,7 +59,9 @@ local function show(plan, out)
   for _, g in ipairs(plan.groups) do
     rows[#rows + 1] = {g.name, g.width, g.keep, g.loss and ("%.6f"):format(g.loss) or "",
                        g.curve and curve_text(g.curve, most) or "", g.reason or ""}
+    if g.stage then table.insert(rows[#rows], 2, g.stage) end
   end
+  if plan.groups[1] and plan.groups[1].stage then table.insert(rows[1], 2, "stage") end
   out:columns_of(rows)
   if most > 0 then
     out:line("by width: the loss of each group cut alone, from all its channels down to an eighth, logarithmic " ..
@@ -67,7 +69,7 @@ local function show(plan, out)
   end
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
   if plan.masks then out:line("%s", masks.text(plan.masks, plan.macs_after)) end
-  if plan.budget then out:line("%s", widths.text(plan.budget)) end
+  for _, line in ipairs(plan.budget and widths.lines(plan.budget) or {}) do out:line("%s", line) end
   local disk = plan.scratch_bytes > 0 and (", %s on disk (--scratch)"):format(memory.text(plan.scratch_bytes)) or ""
   out:line("memory %s%s; forward passes for this plan: %d", memory.text(plan.memory_bytes), disk,
            plan.forward_passes)
@@ -86,6 +88,7 @@ return {
     show(plan, out)
     json.array(plan.groups)
     for _, g in ipairs(plan.groups) do json.array(g.curve or {}) end
+    if plan.budget and plan.budget.stages then json.array(plan.budget.stages) end
     out:document(plan)
     return 0
   end,
