@@ -38,6 +38,10 @@ FNR == 1 {
         if (room != "onnx" && FILENAME != "tests/fuzz/mutate_onnx.c") refuse("generated for core/onnx only")
         next
     }
+    if (side == "bindings" && levels == 2 && h[2] ~ /^lop_/) {         # a room of the bindings, not of core
+        if (header ~ /_impl\.h$/ && path[3] != h[1]) refuse("private to bindings/c/" h[1])
+        next
+    }
     if (levels == 1 || !(h[1] in rank)) next            # a neighbour, lop.h, support/t.h
     if (h[1] == room) next
     if (header ~ /_impl\.h$/) {

@@ -1,4 +1,4 @@
-/* bindings/c/data/lop_image.c - pictures and tensors: lop.load_image, tensor:save_png. */
+/* bindings/c/tensor/lop_image.c - pictures and tensors: lop.load_image, tensor:save_png. */
 #include "image/image.h"
 #include "tensor/lop_tensor_impl.h"
 #include <math.h>
