@@ -1,4 +1,4 @@
-/* core/graph/part.c - a layer that reads a part of its input's channels, or makes a part of its output's. */
+/* core/graph/part.c - a layer that reads a part of its input's channels, makes a part of its output's, or nothing. */
 #include "graph/graph_impl.h"
 #include <stdio.h>
 #include <string.h>
@@ -149,4 +149,28 @@ lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, 
     if (st == LOP_OK) st = put_places(g, n, channel, count, lop_tensor_size(rest), &l, err);
     if (st == LOP_OK) st = put_rest(g, n, channel, count, rest, output, &l, err);
     return st;
+}
+
+/* ---- a node gone, its output a constant ---- */
+
+lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, lop_error *err)
+{
+    if (node < 0 || node >= g->nnode || g->node[node]->nout != 1)
+        return lop_fail(err, LOP_E_ARG, "no node #%d of one output", node);
+    const int out = g->node[node]->out[0];
+    for (int k = 0; k < g->noutput; k++)
+        if (g->output[k] == out)
+            return lop_fail(err, LOP_E_ARG, "node '%s': its output is the graph's", lop_node_label(g, g->node[node]));
+    lop_tensor made = {0};
+    const lop_shape flat = {4, {1, lop_tensor_size(t), 1, 1}};
+    lop_status st = lop_tensor_init(&made, t->type, t->shape.ndim == 1 ? &flat : &t->shape, err);
+    if (st != LOP_OK) return st;
+    memcpy(made.data, t->data, lop_tensor_bytes(t));
+    lop_value *v = g->value[out];
+    lop_graph_remove_node(g, node);
+    lop_value_set_constant(v, &made);
+    v->type = made.type;
+    v->shaped = false;
+    lop_tensor_clear(&made);
+    return lop_graph_prune_dead(g, err);
 }

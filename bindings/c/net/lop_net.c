@@ -421,6 +421,20 @@ static int net_write_part(lua_State *L)
     return 0;
 }
 
+/* A layer's output is a constant from now on, and what only it needed is gone, in place. lop_graph_make_constant.
+ * ---@param layer string
+ * ---@param values lop.tensor    float32, one a filter */
+static int net_vanish(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const int k = lop_graph_node(g, name);
+    lop_error err;
+    if (k < 0) return lopL_failf(L, "notfound", "no layer '%s': net:layers() lists them", name);
+    lopL_check(L, lop_graph_make_constant(g, k, lopL_checktensor(L, 3, "values"), &err), &err);
+    return 0;
+}
+
 /* ---@param layer string
  * ---@param name string
  * ---@return integer|number|string|integer[]|nil     nil where the node has no such attribute, or one of another kind */
@@ -573,7 +587,7 @@ static const luaL_Reg methods[] = {
     {"describe", net_describe}, {"set_shape", net_set_shape}, {"shapes_of", net_shapes_of},
     {"groups", lopL_net_groups}, {"cut", lopL_net_cut}, {"set", net_set}, {"factor", net_factor},
     {"sample", net_sample},
-    {"write_part", net_write_part},
+    {"write_part", net_write_part}, {"vanish", net_vanish},
     {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},

@@ -4,8 +4,10 @@
 
 local core = require "lop.core"
 local again = require "lop.engine.again"
+local blocks = require "lop.cuts.blocks"
 local cost = require "lop.budget.cost"
 local frontier = require "lop.engine.frontier"
+local json = require "lop.json"
 local kinds = require "lop.cuts.kinds"
 local masks = require "lop.cuts.masks"
 local memory = require "lop.engine.memory"
@@ -198,8 +200,13 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
     if report.width_after < unit.width then do_layer(base, net, unit, i, report, sides, own) end
     return nil
   end
-  if refits then refit(base, net, unit.producer, i, sides, own) end
+  if refits and report.width_after > 0 then refit(base, net, unit.producer, i, sides, own) end
   if report.width_after >= unit.width then return nil end
+  if report.width_after == 0 then
+    blocks.vanish(net, unit, solve.statistics(base, net, unit, i, sides[1], own)[1])
+    report.error, report.channels = 1, json.array {}            -- of what varies, nothing is left
+    return {}
+  end
   local channels
   if own.reconstruct == "relu" then report.relu = relu.behind(net, unit, unit.consumers[1]) ~= nil end
   report.error, channels, report.lambda = cut(base, net, unit, i, report.width_after, sides, own)
@@ -328,10 +335,12 @@ local function all_units(base, recipe)
                    writer = residual.output == "sampler", forms = recipe.decompose}
   writers.check(residual)
   again.check(recipe)
+  blocks.check(recipe)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed = unit.width end
   end
+  if allowed.block then blocks.mark(base, widths) end
   return kinds.merge(base, widths, allowed), reasons
 end
 

@@ -2,6 +2,7 @@
 -- the final outputs on held-out images, and the widths whose losses sum to least within the budget, by dynamic
 -- programming.
 
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local frontier = require "lop.engine.frontier"
 local joint = require "lop.budget.joint"
@@ -29,7 +30,7 @@ function allocate.least(list)
   local widths = {}
   for i, unit in ipairs(list) do
     if unit.kind then return nil end
-    widths[i] = unit.fixed or units.next(unit, grid(unit.width)[1], 1)
+    widths[i] = unit.fixed or (blocks.may(unit) and 0) or units.next(unit, grid(unit.width)[1], 1)
   end
   return widths
 end
@@ -120,6 +121,7 @@ local function cutter_of(base, unit, stats, opts)
   if unit.kind then return kinds[unit.kind].cutter(base, unit, stats[1], nil, opts) end
   local order = solve.order(base, unit, stats, opts)
   return function(net, width)
+    if width == 0 then return blocks.vanish(net, unit, stats[1]) end
     solve.cut(net, unit, stats, nil, solve.keep(net, unit, stats, order, width, opts), opts)
   end
 end
@@ -132,8 +134,9 @@ local function curve_of(base, list, number, front, behind, want, opts)
   local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, opts)
   local worth = unit.kind and kinds[unit.kind].worth
   if worth and not worth(base, unit, list, stats[1], opts) then return {{width = unit.width, loss = 0}} end
-  local cut = cutter_of(base, unit, stats, opts)
-  for _, width in ipairs(grid(unit.most or unit.width)) do
+  local cut, points = cutter_of(base, unit, stats, opts), grid(unit.most or unit.width)
+  if blocks.may(unit) then table.insert(points, 1, 0) end
+  for _, width in ipairs(points) do
     local loss = 0
     if width < unit.width then
       local net <close> = base:clone()
@@ -200,6 +203,7 @@ function allocate.errors(base, list, set, opts)
       local stats = solve.statistics(base, base, unit, number, {original = front, now = front}, own)
       local kind, most, curve = kinds[unit.kind or ""], unit.most or unit.width - 1, {}
       local errors = kind and kind.errors(base, unit, stats[1], own) or allocate.errors_of(base, unit, stats, own)
+      if blocks.may(unit) then curve[1] = {width = 0, loss = 1} end     -- nothing but the mean is right
       for width = grid(unit.most or unit.width)[1], most do
         curve[#curve + 1] = {width = width, loss = errors[width]}
       end
@@ -230,7 +234,8 @@ function allocate.by_lambda(base, list, set, opts)
   return widths
 end
 
--- Loss by width, from the least measured: the square root interpolated, made to fall as the width grows.
+-- Loss by width, from the least measured: the square root interpolated, made to fall as the width grows. A block that
+-- is gone is no point of that line.
 local function table_of(curve)
   local by, worst = {}, 0
   for k = #curve, 1, -1 do
@@ -240,7 +245,7 @@ local function table_of(curve)
   for k = 1, #curve - 1 do
     local a, b = curve[k], curve[k + 1]
     local from, to = math.sqrt(by[a.width]), math.sqrt(by[b.width])
-    for w = a.width + 1, b.width - 1 do
+    for w = a.width > 0 and a.width + 1 or b.width, b.width - 1 do
       by[w] = (from + (to - from) * (w - a.width) / (b.width - a.width)) ^ 2
     end
   end
@@ -289,13 +294,18 @@ end
 -- One channel at a time: off while over the budget, on while there is room, the best loss per MAC first.
 local function nudge(list, losses, least, cost, budget, widths)
   local _, excluded = joint.rivals(list)
+  local function beside(i, sign)        -- the next width that has a loss
+    for w = widths[i] + sign, sign < 0 and least[i] or list[i].width, sign do
+      if losses[i][w] then return w end
+    end
+  end
   local function step(sign)
     local pick, best
     local now = cost(widths)
     for i = 1, #list do
       local free = not list[i].fixed and not excluded(widths, i)
-      local was, w = widths[i], free and units.next(list[i], widths[i] + sign, sign)
-      if w and w >= least[i] then
+      local was, w = widths[i], free and beside(i, sign)
+      if w then
         widths[i] = w
         local then_cost = cost(widths)
         widths[i] = was
@@ -303,7 +313,7 @@ local function nudge(list, losses, least, cost, budget, widths)
         if (sign < 0 or then_cost <= budget) and (not best or rate < best) then pick, best = i, rate end
       end
     end
-    if pick then widths[pick] = units.next(list[pick], widths[pick] + sign, sign) end
+    if pick then widths[pick] = beside(pick, sign) end
     return pick
   end
   while cost(widths) > budget do
@@ -349,9 +359,8 @@ end
 local function choices_of(unit, curve)
   if unit.fixed then return {[unit.fixed] = 0}, unit.fixed end
   local by, measured = table_of(curve)
-  local least = units.next(unit, measured, 1)
-  for w = measured, unit.width do by[w] = units.allows(unit, w) and by[w] or nil end
-  return by, least
+  for w = math.max(measured, 1), unit.width do by[w] = units.allows(unit, w) and by[w] or nil end
+  return by, measured == 0 and 0 or units.next(unit, measured, 1)
 end
 
 --- Widths within the budget, by measured curves.

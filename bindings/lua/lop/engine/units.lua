@@ -1,5 +1,6 @@
 -- bindings/lua/lop/engine/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
+local core = require "lop.core"
 local reader = require "lop.engine.reader"
 
 local units = {}
@@ -298,14 +299,16 @@ function units.first(n)
   return list
 end
 
---- A copy of a net of which every unit has so many of its channels, the first ones. Units of layers (lop.cuts.kinds)
---- are left as they are.
+--- A copy of a net of which every unit has so many of its channels, the first ones; of a unit that has none the whole
+--- branch is gone (lop.cuts.blocks). Units of layers (lop.cuts.kinds) are left as they are.
 ---@param widths integer[]
 ---@return lop.net
 function units.shrunk(net, list, widths)
-  local copy, keep = net:clone(), {}
+  local copy, keep, branches = net:clone(), {}, {}
   for i, unit in ipairs(list) do
-    if not unit.kind and widths[i] < unit.width then
+    if not unit.kind and widths[i] == 0 then
+      branches[#branches + 1] = unit.consumers[1].name
+    elseif not unit.kind and widths[i] < unit.width then
       keep[unit.group] = keep[unit.group] or units.all(unit)
       for at = widths[i] + 1, unit.width do keep[unit.group][unit.ranks and unit.ranks[at] or at] = false end
     end
@@ -316,6 +319,9 @@ function units.shrunk(net, list, widths)
     keep[name] = left
   end
   if next(keep) then copy:cut(keep) end
+  for _, name in ipairs(branches) do
+    copy:vanish(name, core.zeros({copy:layer(name).weight:shape()[1]}, "float32"))
+  end
   return copy
 end
 
