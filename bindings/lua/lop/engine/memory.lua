@@ -11,7 +11,7 @@ local units = require "lop.engine.units"
 local BASE = 64 << 20                   -- program, libraries, Lua, and pages that an allocator keeps
 local SLACK = 256 << 20                 -- tensors that the collector has not come to yet (LOPL_COLLECT)
 local COPIES = 6                        -- of a layer's Gram: two sums, centred, the solver's H and its work
-local FILTER = 3                        -- of a Gram's size: what one filter's choice takes, beside it, in each thread
+local FILTER = 5                        -- of a Gram's size: what one filter's choice takes, beside it, in each thread
 local NETS = 3                          -- as it came, as pruned so far, packed for a run; or read, or written
 local VALUES = 6                        -- of a chunk at once, as large as the largest: the producers' refit has as many
 
