@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 out=${1:?usage: tests/accuracy/resnet56.sh OUT [ROW ...]}
 shift
 shared=${LOP_SHARED:-../shared}
-cifar=${LOP_CIFAR10:-/tmp/cifar10}
+cifar=${LOP_CIFAR10:-data/cifar10}
 model=$shared/models/cifar-resnet56-bn/model.onnx ort=$shared/bench/ort_run.js
 passed=0 failed=0 skipped=0
 finish() {

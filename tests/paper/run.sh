@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 out=${1:?usage: tests/paper/run.sh OUT}
-shared=${LOP_SHARED:-../shared} cifar=${LOP_CIFAR10:-/tmp/cifar10}
+shared=${LOP_SHARED:-../shared} cifar=${LOP_CIFAR10:-data/cifar10}
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 passed=0 failed=0 skipped=0
