@@ -214,24 +214,39 @@ static int stats_swap(lua_State *L)
     return 2;
 }
 
-/* ---@param opts table?          as lopL_newchoice; of a method whose sets are nested
- * ---@return integer[] order     channels, from 1, in the order of removal: a width keeps the last ones
- * ---@return number[] errors     relative least-squares error for the widths 1, 2, ... */
-static int stats_curve(lua_State *L)
+/* Leaves the order of removal on the stack, and the curve with the statistics; its errors only where they are asked for. */
+static const lop_curve *push_order(lua_State *L, bool errors)
 {
     lopL_stats *s = lopL_checkstats(L, 1, "stats");
     lopL_progress p;
     lop_error err;
+    lop_status st;
     lua_settop(L, 2);
     lopL_choice *c = lopL_newchoice(L, 1, 2);
     lopL_progress_init(L, 2, &p);
     c->progress = p.progress;
     lop_curve_clear(&s->curve);
-    lopL_progress_check(L, &p, lop_select_curve(&c->in, c->method, &s->curve, &err), &err);
+    if (errors) {
+        st = lop_select_curve(&c->in, c->method, &s->curve, &err);
+    } else {
+        s->curve.c = lop_stats_channels(s->stats);
+        if (!(s->curve.order = lop_array(s->curve.c, sizeof *s->curve.order, &err))) lopL_fail(L, &err);
+        st = lop_select_order(&c->in, c->method, s->curve.order, &err);
+    }
+    lopL_progress_check(L, &p, st, &err);
     lopL_pushchannels(L, s->curve.order, s->curve.c);
-    lua_createtable(L, (int)s->curve.c, 0);
-    for (int64_t i = 1; i <= s->curve.c; i++) {
-        lua_pushnumber(L, s->curve.error[i]);
+    return &s->curve;
+}
+
+/* ---@param opts table?          as lopL_newchoice; of a method whose sets are nested
+ * ---@return integer[] order     channels, from 1, in the order of removal: a width keeps the last ones
+ * ---@return number[] errors     relative least-squares error for the widths 1, 2, ... */
+static int stats_curve(lua_State *L)
+{
+    const lop_curve *curve = push_order(L, true);
+    lua_createtable(L, (int)curve->c, 0);
+    for (int64_t i = 1; i <= curve->c; i++) {
+        lua_pushnumber(L, curve->error[i]);
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     return 2;
@@ -241,18 +256,7 @@ static int stats_curve(lua_State *L)
  * ---@return integer[] order     the same, without the errors: less work */
 static int stats_order(lua_State *L)
 {
-    lopL_stats *s = lopL_checkstats(L, 1, "stats");
-    lopL_progress p;
-    lop_error err;
-    lua_settop(L, 2);
-    lopL_choice *c = lopL_newchoice(L, 1, 2);
-    lopL_progress_init(L, 2, &p);
-    c->progress = p.progress;
-    lop_curve_clear(&s->curve);
-    s->curve.c = lop_stats_channels(s->stats);
-    if (!(s->curve.order = lop_array(s->curve.c, sizeof *s->curve.order, &err))) return lopL_fail(L, &err);
-    lopL_progress_check(L, &p, lop_select_order(&c->in, c->method, s->curve.order, &err), &err);
-    lopL_pushchannels(L, s->curve.order, s->curve.c);
+    push_order(L, false);
     return 1;
 }
 
