@@ -1,5 +1,6 @@
 /* core/ops/nn/conv_transpose.c - ConvTranspose (opsets 1 to 11), one to three spatial dimensions: each input pixel
- * adds a weighted kernel to the output. */
+ * adds a weighted kernel to the output. The weighted kernels are a convolution of 1 x 1, of as many filters as there
+ * are taps of all. */
 #include "ops/ops_impl.h"
 #include <string.h>
 
@@ -91,7 +92,29 @@ lop_status ops_conv_transpose_shape(const lop_op_call *call, lop_error *err)
     return ops_set(call, 0, LOP_F32, &y, err);
 }
 
-typedef struct { transposed t; const float *x, *w, *bias; float *y; } adding;
+/* The filters go in pieces: a piece's products with an image, taps x pixels for each filter, are one convolution of
+ * 1 x 1, and are then added where they belong while they are in the cache. Pieces hang on the sizes alone, so that
+ * neither batch nor team changes a byte. */
+enum { PIECE = 1 << 18 };               /* products, about */
+
+typedef struct {
+    transposed t;
+    lop_conv conv;              /* of a piece; the last of a group may have fewer filters */
+    lop_conv_plan **plan;       /* by group and piece */
+    int64_t pieces, filters;    /* of a group, of a piece */
+    int64_t scratch, room;      /* bytes a worker: before the products, and all */
+    char *block;
+    const float *x, *bias;
+    float *y;
+} adding;
+
+static int64_t volume(const int64_t size[3]) { return size[0] * size[1] * size[2]; }
+
+static int64_t filters_of(const adding *a, int64_t piece)
+{
+    const int64_t left = a->t.n / a->t.group - piece * a->filters;
+    return left < a->filters ? left : a->filters;
+}
 
 /* The input pixels of dimension d whose tap falls on the output: [first, end); *at: where the first one's does. */
 static void reach(const transposed *t, int d, int64_t tap, int64_t *first, int64_t *end, int64_t *at)
@@ -103,45 +126,118 @@ static void reach(const transposed *t, int d, int64_t tap, int64_t *first, int64
     *at = start + *first * step;
 }
 
-/* One weight over one input volume. */
-static void add_tap(const transposed *t, const float *x, float weight, const int64_t tap[3], float *y)
+static void add_row(int64_t count, int64_t step, const float *from, float *to)
+{
+    if (step == 1)
+        for (int64_t k = 0; k < count; k++) to[k] += from[k];
+    else
+        for (int64_t k = 0; k < count; k++) to[k * step] += from[k];
+}
+
+/* One tap's products over one input volume. */
+static void add_tap(const transposed *t, const float *products, const int64_t tap[3], float *y)
 {
     int64_t first[3], end[3], at[3];
     for (int d = 0; d < 3; d++) reach(t, d, tap[d], &first[d], &end[d], &at[d]);
     for (int64_t i = first[0]; i < end[0]; i++)
         for (int64_t j = first[1]; j < end[1]; j++) {
             const int64_t oz = at[0] + (i - first[0]) * t->stride[0], oy = at[1] + (j - first[1]) * t->stride[1];
-            const float *from = x + (i * t->in[1] + j) * t->in[2];
-            float *to = y + (oz * t->out[1] + oy) * t->out[2] + at[2];
-            for (int64_t k = first[2]; k < end[2]; k++, to += t->stride[2]) *to += weight * from[k];
+            add_row(end[2] - first[2], t->stride[2], products + (i * t->in[1] + j) * t->in[2] + first[2],
+                    y + (oz * t->out[1] + oy) * t->out[2] + at[2]);
         }
 }
 
-static void add_volumes(void *context, int64_t begin, int64_t end)
+/* The output volume of filter f, from its products. */
+static void add_filter(const adding *a, int64_t f, const float *products, float *y)
+{
+    const transposed *t = &a->t;
+    const int64_t out = volume(t->out), taps = volume(t->k), in = volume(t->in);
+    for (int64_t i = 0; i < out; i++) y[i] = a->bias ? a->bias[f] : 0;
+    for (int64_t k = 0; k < taps; k++, products += in) {
+        const int64_t tap[3] = {k / (t->k[1] * t->k[2]), k / t->k[2] % t->k[1], k % t->k[2]};
+        add_tap(t, products, tap, y);
+    }
+}
+
+/* A task is a piece of a group of an image. */
+static void run_piece(void *context, int64_t task, int worker)
 {
     const adding *a = context;
     const transposed *t = &a->t;
-    const int64_t taps = t->k[0] * t->k[1] * t->k[2], in = t->in[0] * t->in[1] * t->in[2];
-    const int64_t out = t->out[0] * t->out[1] * t->out[2], per_group = t->n / t->group, from_group = t->c / t->group;
-    for (int64_t p = begin; p < end; p++) {
-        const int64_t image = p / t->n, f = p % t->n, first = f / per_group * from_group;
-        float *y = a->y + p * out;
-        memset(y, 0, (size_t)out * sizeof *y);
-        for (int64_t c = first; c < first + from_group; c++)
-            for (int64_t k = 0; k < taps; k++) {
-                const int64_t tap[3] = {k / (t->k[1] * t->k[2]), k / t->k[2] % t->k[1], k % t->k[2]};
-                add_tap(t, a->x + (image * t->c + c) * in, a->w[(c * per_group + f % per_group) * taps + k], tap, y);
-            }
-        for (int64_t i = 0; a->bias && i < out; i++) y[i] += a->bias[f];
+    const int64_t piece = task % a->pieces, g = task / a->pieces % t->group, image = task / a->pieces / t->group;
+    const int64_t in = volume(t->in), f0 = g * (t->n / t->group) + piece * a->filters;
+    char *block = a->block + worker * a->room;
+    float *products = (float *)(void *)(block + a->scratch);
+    const lop_epilogue plain = {0};
+    lop_conv_run(a->plan[g * a->pieces + piece], a->x + (image * t->c + g * (t->c / t->group)) * in, &plain, block,
+                 NULL, products);
+    for (int64_t f = 0; f < filters_of(a, piece); f++)
+        add_filter(a, f0 + f, products + f * volume(t->k) * in, a->y + (image * t->n + f0 + f) * volume(t->out));
+}
+
+/* A piece's weights, (filters taps, c / group) of (c, n / group, taps), packed. */
+static lop_status plan_piece(adding *a, const float *w, int64_t g, int64_t piece, lop_cpu cpu, lop_error *err)
+{
+    const transposed *t = &a->t;
+    const int64_t c = t->c / t->group, taps = volume(t->k), per_group = t->n / t->group;
+    lop_conv conv = a->conv;
+    conv.n = filters_of(a, piece) * taps;
+    float *own = lop_array(conv.n * c, sizeof *own, err);
+    if (!own) return LOP_E_MEMORY;
+    for (int64_t i = 0; i < c; i++) {
+        const float *from = w + ((g * c + i) * per_group + piece * a->filters) * taps;
+        for (int64_t r = 0; r < conv.n; r++) own[r * c + i] = from[r];
     }
+    lop_status st = lop_conv_plan_new(&conv, own, cpu, &a->plan[g * a->pieces + piece], err);
+    lop_free(own);
+    return st;
+}
+
+static lop_status plan_pieces(adding *a, const float *w, lop_error *err)
+{
+    lop_cpu cpu;
+    lop_status st = lop_cpu_best(&cpu, err);
+    if (st != LOP_OK) return st;
+    a->plan = lop_array(a->t.group * a->pieces, sizeof *a->plan, err);
+    if (!a->plan) return LOP_E_MEMORY;
+    for (int64_t i = 0; st == LOP_OK && i < a->t.group * a->pieces; i++) {
+        st = plan_piece(a, w, i / a->pieces, i % a->pieces, cpu, err);
+        const int64_t need = st == LOP_OK ? (int64_t)((lop_conv_scratch(a->plan[i]) + 63) / 64 * 64) : 0;
+        if (need > a->scratch) a->scratch = need;
+    }
+    return st;
+}
+
+/* Sizes of the pieces, their plans, and a block for each worker. */
+static lop_status prepare(adding *a, const lop_op_call *call, lop_error *err)
+{
+    const transposed *t = &a->t;
+    const int64_t in = volume(t->in), taps = volume(t->k), per_group = t->n / t->group;
+    size_t bytes = sizeof(float);
+    if (!lop_mul_size(&bytes, bytes, in) || !lop_mul_size(&bytes, bytes, taps) || bytes > INT64_MAX / 2)
+        return lop_fail(err, LOP_E_MEMORY, "the products of one filter are too many");
+    a->filters = in * taps < PIECE ? PIECE / (in * taps) : 1;
+    if (a->filters > per_group) a->filters = per_group;
+    a->pieces = (per_group + a->filters - 1) / a->filters;
+    a->conv = (lop_conv){.c = t->c / t->group, .h = t->in[0] * t->in[1], .w = t->in[2], .oh = t->in[0] * t->in[1],
+                         .ow = t->in[2], .kh = 1, .kw = 1, .stride = {1, 1}, .dilation = {1, 1}, .group = 1};
+    lop_status st = plan_pieces(a, call->in[1]->data, err);
+    if (st != LOP_OK) return st;
+    a->room = a->scratch + (a->filters * taps * in * (int64_t)sizeof(float) + 63) / 64 * 64;
+    a->block = lop_array(lop_team_threads(call->team), (size_t)a->room, err);
+    return a->block ? LOP_OK : LOP_E_MEMORY;
 }
 
 lop_status ops_conv_transpose_forward(const lop_op_call *call, lop_error *err)
 {
-    adding a = {.x = call->in[0]->data, .w = call->in[1]->data, .bias = ops_has(call, 2) ? call->in[2]->data : NULL,
-                .y = call->out[0].data};
+    adding a = {.x = call->in[0]->data, .bias = ops_has(call, 2) ? call->in[2]->data : NULL, .y = call->out[0].data};
     int spatial;
     lop_status st = transposed_read(call, &spatial, &a.t, err);
-    if (st == LOP_OK) ops_spread(call->team, call->in[0]->shape.dim[0] * a.t.n, 1, add_volumes, &a);
+    if (st != LOP_OK || lop_tensor_size(call->in[0]) == 0) return st;
+    st = prepare(&a, call, err);
+    if (st == LOP_OK) lop_team_run(call->team, call->in[0]->shape.dim[0] * a.t.group * a.pieces, run_piece, &a);
+    for (int64_t i = 0; a.plan && i < a.t.group * a.pieces; i++) lop_conv_plan_free(a.plan[i]);
+    lop_free(a.plan);
+    lop_free(a.block);
     return st;
 }

@@ -281,6 +281,64 @@ T_TEST(convolution_is_the_sum_it_should_be)
     }
 }
 
+/* The input pixel that tap `tap` puts on output pixel `at`, or -1. */
+static int64_t source(int64_t at, int64_t tap, int64_t pad, int64_t stride, int64_t dilation, int64_t size)
+{
+    const int64_t from = at + pad - tap * dilation;
+    return from < 0 || from % stride != 0 || from / stride >= size ? -1 : from / stride;
+}
+
+/* Entry (f, oy, ox) of one image: c channels of h x w, weights (c, n / group, k, k). */
+static double transposed_at(const lop_conv *c, const float *x, const float *w, int64_t f, int64_t oy, int64_t ox)
+{
+    const int64_t from = c->c / c->group, out = c->n / c->group;
+    double sum = 0.0;
+    for (int64_t i = f / out * from; i < (f / out + 1) * from; i++)
+        for (int64_t t = 0; t < c->kh * c->kw; t++) {
+            const int64_t r = source(oy, t / c->kw, c->pad[0], c->stride[0], c->dilation[0], c->h);
+            const int64_t s = source(ox, t % c->kw, c->pad[1], c->stride[1], c->dilation[1], c->w);
+            if (r < 0 || s < 0) continue;
+            sum += (double)x[(i * c->h + r) * c->w + s] * (double)w[(i * out + f % out) * c->kh * c->kw + t];
+        }
+    return sum;
+}
+
+T_TEST(transposed_convolution_is_the_sum_it_should_be)
+{
+    /* images, group, channels and filters a group, h, w, kh, kw, strides, dilations, pads; the last of several pieces */
+    static const int cases[][14] = {
+        {2, 1, 3, 4, 5, 6, 3, 3, 2, 2, 1, 1, 1, 1}, {3, 3, 2, 3, 4, 5, 4, 2, 2, 3, 1, 1, 0, 1},
+        {1, 1, 2, 2, 6, 6, 3, 3, 1, 1, 2, 3, 2, 0}, {1, 2, 1, 1, 1, 1, 1, 1, 3, 2, 1, 1, 0, 0},
+        {2, 2, 3, 40, 32, 32, 4, 4, 2, 2, 1, 1, 1, 1}};
+    for (size_t k = 0; k < T_COUNT(cases); k++) {
+        const int *v = cases[k];
+        char attr[256], text[256];
+        snprintf(attr, sizeof attr, "group=i:%d strides=I:%d,%d dilations=I:%d,%d pads=I:%d,%d,%d,%d", v[1], v[8], v[9],
+                 v[10], v[11], v[12], v[13], v[12], v[13]);
+        snprintf(text, sizeof text, "f %dx%dx%dx%d ~3|f %dx%dx%dx%d ~7|f %d ~9", v[0], v[1] * v[2], v[4], v[5],
+                 v[1] * v[2], v[3], v[6], v[7], v[1] * v[3]);
+        const op_case one = {"ConvTranspose", 11, attr, text, ""};
+        op_run r;
+        case_open(&r, &one, 1);
+        t_ok(case_shape(&r), r.err);
+        t_ok(case_forward(&r), r.err);
+        const lop_shape *out = &r.out[0].shape;
+        const lop_conv c = {.c = v[1] * v[2], .h = v[4], .w = v[5], .n = v[1] * v[3], .oh = out->dim[2],
+                            .ow = out->dim[3], .kh = v[6], .kw = v[7], .stride = {v[8], v[9]}, .pad = {v[12], v[13]},
+                            .dilation = {v[10], v[11]}, .group = v[1]};
+        const float *bias = r.in[2].data, *y = r.out[0].data;
+        assert_int_equal(c.oh, (v[4] - 1) * v[8] + (v[6] - 1) * v[10] + 1 - 2 * v[12]);
+        for (int64_t i = 0; i < lop_tensor_size(&r.out[0]); i++) {
+            const int64_t plane = c.oh * c.ow, f = i / plane % c.n;
+            const float *x = (const float *)r.in[0].data + i / plane / c.n * c.c * c.h * c.w;
+            const double want = transposed_at(&c, x, r.in[1].data, f, i % plane / c.ow, i % c.ow) + (double)bias[f];
+            if (!(fabs((double)y[i] - want) <= 1e-5))
+                fail_msg("case %d: #%d is %g, %g expected", (int)k, (int)i, (double)y[i], want);
+        }
+        case_close(&r);
+    }
+}
+
 /* ---- helpers of core/exec ---- */
 
 T_TEST(clip_bounds_are_read)
@@ -421,7 +479,8 @@ T_TEST(large_inputs_are_the_same_with_a_team)
         {"InstanceNormalization", 6, "", "f 2x37x41x43 ~1|f 37 ~2|f 37 ~3", ""},
         {"Resize", 13, "mode=s:linear", "f 1x9x41x43 ~1|-|f 4 1 1 2 1.5", ""},
         {"ReduceMean", 13, "axes=I:1", "f 3x50x1001 ~1", ""}, {"LRN", 13, "size=i:5", "f 2x37x41x43 ~1", ""},
-        {"ConvTranspose", 11, "strides=I:2,2", "f 2x5x9x9 ~1|f 5x7x3x3 ~2", ""}};
+        {"ConvTranspose", 11, "strides=I:2,2", "f 2x5x9x9 ~1|f 5x7x3x3 ~2", ""},
+        {"ConvTranspose", 11, "strides=I:2,2", "f 1x5x32x32 ~1|f 5x40x4x4 ~2", ""}};
     lop_error err;
     lop_team *team;
     t_ok(lop_team_new(3, &team, &err), err);
@@ -444,5 +503,6 @@ T_TEST(large_inputs_are_the_same_with_a_team)
 
 T_MAIN(T(table_is_sorted_and_complete), T(what_does_not_fit_is_refused), T(values_at_fault_are_refused),
        T(more_cases_by_hand), T(left_out_outputs_are_not_written), T(convolution_is_the_sum_it_should_be),
+       T(transposed_convolution_is_the_sum_it_should_be),
        T(clip_bounds_are_read), T(batch_norm_is_rounded_once), T(pool_sizes_are_worked_out),
        T(nodes_that_mix_images_are_known), T(large_inputs_are_the_same_with_a_team))
