@@ -158,9 +158,11 @@ end)
 
 describe("the recipes that ship", function()
   it("are sound", function()
-    for _, name in ipairs {"digits", "resnet56_cifar10", "vgg16"} do
+    for _, name in ipairs {"densenet", "digits", "googlenet", "inception", "mobilenet_v2", "resnet50", "resnet56_cifar10",
+                           "squeezenet", "ultraface", "vgg16", "vgg16_3c", "xception"} do
       local r = recipes.load("recipes/" .. name .. ".lua", {})
       assert.is_string(r.model)
+      assert.is_string(r.calibrate.data)
     end
     local r = recipes.load("recipes/vgg16.lua", {{key = "test", value = "images:t"}, {key = "speedup", value = "5"}})
     assert.same({"paper", "imagenet", 5, "images:t"}, {r.allocate, r.preprocess, r.budget.speedup, r.evaluate.data})
