@@ -27,3 +27,16 @@ describe("evaluate.divergence", function()
     assert.is_true(evaluate.divergence({0.5, 0.5}, {1, 0}) > 40)
   end)
 end)
+
+describe("evaluate.check_fit", function()
+  local function refusal(batch)
+    local net = lop.graph {
+      inputs = {{name = "x", shape = {batch, 1, 2, 2}}}, outputs = {"y"}, constants = {},
+      nodes = {{op = "Relu", name = "relu", inputs = {"x"}, outputs = {"y"}}}}
+    return select(2, pcall(evaluate.check_fit, net, "net.onnx", {shape = {1, 2, 2}}, "npz:pictures"))
+  end
+  it("refuses a net for batches of one size", function()
+    assert.matches("net.onnx: input 'x' takes 2 images at a time.*a free first dimension", tostring(refusal(2)))
+    assert.is_nil(refusal(1))
+  end)
+end)

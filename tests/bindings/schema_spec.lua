@@ -158,8 +158,8 @@ end)
 
 describe("the recipes that ship", function()
   it("are sound", function()
-    for _, name in ipairs {"densenet", "digits", "googlenet", "inception", "mobilenet_v2", "resnet50", "resnet56_cifar10",
-                           "squeezenet", "ultraface", "vgg16", "vgg16_3c", "xception"} do
+    for _, name in ipairs {"densenet", "digits", "googlenet", "inception", "mobilenet_v2", "resnet50",
+                           "resnet56_cifar10", "squeezenet", "ultraface", "vgg16", "vgg16_3c", "xception"} do
       local r = recipes.load("recipes/" .. name .. ".lua", {})
       assert.is_string(r.model)
       assert.is_string(r.calibrate.data)

@@ -34,12 +34,16 @@ function evaluate.open(net, spec, opts, out)
   return set
 end
 
---- Refuses pictures that are not of the size that a net reads.
+--- Refuses pictures that are not of the size that a net reads, and a net for batches of one size.
 ---@param model string        its file, for the message
 ---@param spec string         of the data set
 function evaluate.check_fit(net, model, set, spec)
   local input, got = input_of(net), table.move(set.shape, 1, 3, 2, {1})
   local want = input and input.shape or got
+  if math.type(want[1]) == "integer" and want[1] > 1 then
+    core.fail("shape", ("%s: input '%s' takes %d images at a time, no more and no fewer: export it with a free first "
+              .. "dimension, or one of 1"):format(model, input.name, want[1]))
+  end
   for d = 2, math.max(#got, #want) do
     if got[d] ~= want[d] then
       core.fail("shape", ("%s: input '%s' is %s, the pictures of %s are %s: other data, or another model"):format(model,
