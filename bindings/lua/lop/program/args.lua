@@ -104,6 +104,9 @@ end
 
 local function unknown(verb, dashes, name, names)
   local near = #name > 1 and core.nearest(name, names)
+  for _, known in ipairs(names) do
+    if name == known .. ".method" then near = known end         -- a recipe's key, whose flag is the table's
+  end
   if near then refuse(verb, "unknown option %s%s (did you mean --%s?)", dashes, name, near) end
   local way = verb and "lop help " .. verb or "lop help"
   refuse(verb, "unknown option %s%s (%s lists them)", dashes, name, way)
