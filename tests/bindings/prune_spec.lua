@@ -31,6 +31,28 @@ describe("pruning", function()
       for _, l in ipairs(report.layers) do assert.equal(l.width_before, l.width_after) end
     end
   end)
+  it("gives layers that share weights their own, and counts them so", function()
+    local nodes, at = {}, "x"
+    for i, w in ipairs {"wa", "wh", "wh", "wo"} do
+      local out = i == 4 and "y" or "v" .. i
+      nodes[#nodes + 1] = {op = "Conv", name = "conv" .. i, inputs = {at, w, "b" .. w:sub(2)},
+                           outputs = {out .. "c"}, attributes = {pads = {1, 1, 1, 1}}}
+      nodes[#nodes + 1] = {op = "Relu", name = "relu" .. i, inputs = {out .. "c"}, outputs = {out}}
+      at = out
+    end
+    local constants = {}
+    for name, shape in pairs {wa = {12, 3, 3, 3}, wh = {12, 12, 3, 3}, wo = {4, 12, 3, 3}, ba = {12}, bh = {12},
+                              bo = {4}} do
+      constants[name] = lop.randn(shape, {seed = #name + shape[1]}) * 0.2
+    end
+    local net = lop.graph {inputs = {{name = "x", shape = {"N", 3, 8, 8}}}, outputs = {"y"}, nodes = nodes,
+                           constants = constants}
+    local cut, report = prune(net, {budget = {params = 0.8}})
+    assert.same({"conv3"}, {table.unpack(report.unshared)})
+    local share = cut:params() / net:params()
+    assert.is_true(share <= 0.8 and share > 0.72, tostring(share))
+    assert.equal(report.budget.after, cut:params())
+  end)
   it("cuts to the plan's widths, exactly", function()
     for _, more in ipairs {{budget = {macs = 0.5}}, {budget = {params = 0.6}, allocate = "error"},
                            {budget = {keep = 0.4}},

@@ -99,6 +99,15 @@ function job.run(recipe, out, opened, limits, journal)
   return net, result
 end
 
+--- A line on weights that several layers had and that are each layer's own now; nil where there were none.
+---@param names string[]
+---@return string?
+function job.unshared(names)
+  if #names == 0 then return nil end
+  return ("weights of their own, no longer shared: %s%s"):format(table.concat(names, ", ", 1, math.min(#names, 8)),
+                                                              #names > 8 and (" and %d more"):format(#names - 8) or "")
+end
+
 --- Prints a result as a table; layers of which only a rank or a sampler was looked at, and that stay, are not in it.
 function job.show(result, out)
   local rows = {{"group", "before", "after", "error"}}
@@ -118,6 +127,8 @@ function job.show(result, out)
   if plain > 0 then out:line("%d of %d groups: by least squares, no ReLU is behind what reads them", plain, all) end
   out:line("%s: %.2fx fewer MACs (%d to %d), %d to %d params", result.model, result.speedup, result.macs_before,
            result.macs_after, result.params_before, result.params_after)
+  local apart = job.unshared(result.unshared)
+  if apart then out:line("%s", apart) end
   if result.masks then out:line("%s", masks.text(result.masks, result.macs_after)) end
   if result.budget and (result.budget.reason or result.budget.stages) then
     for _, line in ipairs(widths.lines(result.budget)) do out:line("%s", line) end

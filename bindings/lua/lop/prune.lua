@@ -327,6 +327,25 @@ local function find_widths(original, base, list, set, held, opts)
   return all(widths, function(unit) return unit.fixed end), all(losses), goal, all(curves)
 end
 
+-- Gives each layer of the units weights of its own: it is cut and rebuilt for itself, and costs are counted so. Those
+-- that shared theirs with one before.
+local function unshare(base, list)
+  local changed, seen, names = {}, {}, {}
+  for _, unit in ipairs(list) do
+    for _, name in ipairs(unit.producers) do changed[name] = true end
+    for _, c in ipairs(unit.consumers) do changed[c.name] = true end
+  end
+  for _, layer in ipairs(base:layers()) do
+    local value = layer.weight and layer.inputs[2]
+    if value and seen[value.name] and (changed[layer.name] or changed[seen[value.name]]) then
+      base:set(layer.name, layer.weight, layer.bias)
+      names[#names + 1] = layer.name
+    end
+    if value then seen[value.name] = seen[value.name] or layer.name end
+  end
+  return names
+end
+
 -- What the recipe allows, and why other groups stay whole. Widths that may not be cut are fixed: what changes before
 -- them is rebuilt behind them.
 local function all_units(base, recipe)
@@ -345,7 +364,8 @@ local function all_units(base, recipe)
 end
 
 --- A net with batch normalisation folded and dead channels dropped, and its units as the recipe has them.
----@return table              {base, list, before, place}: before, the groups' widths; place, of lop.engine.memory
+---@return table              {base, list, before, place, unshared}: before, the groups' widths; place, of
+---                           lop.engine.memory; unshared, the layers whose weights another had, too
 function prune.open(original, set, held, opts)
   local base = original:clone()
   base:fold_constants()
@@ -359,10 +379,11 @@ function prune.open(original, set, held, opts)
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = rules.apply(base, all, opts.recipe)
   if #list == 0 then core.fail("usage", "layers: every group is skipped") end
+  local unshared = unshare(base, list)
   order.of(list, opts.order)            -- a wrong name is told before the work
   local place = memory.place(memory.needs(base, list, #set, #held, opts), opts.memory or math.huge, opts.scratch)
   opts.passes.store = place.store
-  return {base = base, list = list, before = before, place = place, reasons = reasons}
+  return {base = base, list = list, before = before, place = place, reasons = reasons, unshared = unshared}
 end
 
 -- The same, and the widths that the units get.
@@ -398,7 +419,7 @@ function prune.run(original, set, held, opts)
                params_after = net:params(), bytes_before = original:bytes(), bytes_after = net:bytes(),
                speedup = before / after, seed = opts.seed, memory_bytes = p.place.memory_bytes,
                scratch_bytes = p.place.scratch_bytes, budget = p.goal, masks = masked,
-               forward_passes = opts.passes.count}
+               unshared = json.array(p.unshared), forward_passes = opts.passes.count}
 end
 
 --- What prune.run would do; cuts nothing.
@@ -432,6 +453,7 @@ function prune.plan(original, set, held, opts)
   local shrunk <close> = units.shrunk(p.base, p.list, p.widths)
   return {groups = groups, masks = masks.plan(shrunk, p.list, p.widths), memory_bytes = p.place.memory_bytes,
           scratch_bytes = p.place.scratch_bytes, budget = p.goal, forward_passes = opts.passes.count,
+          unshared = json.array(p.unshared),
           macs_before = original:macs(), macs_after = cost.of(p.base, p.list, "macs")(p.widths)}
 end
 

@@ -68,6 +68,8 @@ local function show(plan, out)
              "below %.3g", most)
   end
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
+  local apart = job.unshared(plan.unshared)
+  if apart then out:line("%s", apart) end
   if plan.masks then out:line("%s", masks.text(plan.masks, plan.macs_after)) end
   for _, line in ipairs(plan.budget and widths.lines(plan.budget) or {}) do out:line("%s", line) end
   local disk = plan.scratch_bytes > 0 and (", %s on disk (--scratch)"):format(memory.text(plan.scratch_bytes)) or ""
