@@ -82,6 +82,8 @@ describe("args.parse", function()
     assert.same({"a", "b", "c=d"}, {table.unpack(operands)})
     _, operands = args.parse("v", {positional = {"A"}, settings = true}, {"a=b.lua", "k=v"})
     assert.same({"a=b.lua", settings = {{key = "k", value = "v"}}}, operands)
+    _, operands = args.parse("v", {positional = {"A"}, settings = true}, {"a", "layers.a [0]'s.keep=0.5=b"})
+    assert.same({"a", settings = {{key = "layers.a [0]'s.keep", value = "0.5=b"}}}, operands)
   end)
 end)
 

@@ -79,6 +79,8 @@ describe("pruning", function()
   end)
   it("refuses rules for layers that are not there, or cannot be cut", function()
     for _, case in ipairs {{{q = {skip = true}}, "no layer is named 'q'"},
+                           {{relu_1 = {skip = true}}, "no layer is named 'relu_1' %(did you mean 'relu1'%?%)"},
+                           {{e = {skip = true}}, "no layer is named 'e' %(did you mean '%*e%*'%?%)"},
                            {{fc = {keep = 0.5}}, "'fc' makes no group that can be cut"},
                            {{["*"] = {skip = true}}, "every group is skipped"}} do
       local ok, e = pcall(prune, plain, {budget = {keep = 0.5}, layers = case[1]})

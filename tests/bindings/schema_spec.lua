@@ -44,6 +44,11 @@ describe("a recipe's check", function()
       {{budget = {}}, "usage", "budget: one of activations, bytes, keep, macs, ms, params, speedup, widths"},
       {{budget = {macs = 0.5, keep = 0.5}}, "usage", "expected, got 2"},
       {{budget = {min_width = 4}}, "usage", "widths expected, got 0"},
+      {{budget = {keep = 0.5}, allocate = "error"}, "usage", 'allocate = "error": budget.keep says each group'},
+      {{budget = {widths = {a = 3}}, allocate = function() end}, "usage", "allocate = a function: budget.widths says"},
+      {{budget = {keep = 0.5}, cuts = "rank"}, "usage", 'cuts has no "width"'},
+      {{allocate = "uniform", cuts = {"rank", "sampler"}}, "usage", 'allocate = "uniform" shares out widths alone'},
+      {{allocate = "paper", cuts = "sampler"}, "usage", 'allocate = "paper" shares out widths alone'},
       {{budget = {macs = 0.5, min_width = 0}}, "usage", "budget.min_width: 0 is out of range: 1 or more expected"},
       {{budget = {ms = 0}}, "usage", "budget.ms: 0 is out of range"},
       {{budget = {speedup = 0.5}}, "usage", "budget.speedup: 0.5 is out of range: 1 or more expected"},
@@ -119,6 +124,8 @@ describe("KEY=VALUE", function()
     assert.equal("backward", set("order", "backward").order)
     assert.same({"width"}, set("cuts", "width").cuts)
     assert.same({widths = {conv1 = 3}, scope = "global"}, set("budget.widths.conv1", "3").budget)
+    assert.same({widths = {["a.0"] = 3, b = 2}, scope = "global"},
+                set("budget.widths.a.0", "3", {budget = {widths = {b = 2}}}).budget)
     assert.same({speedup = 2, min_width = 4, scope = "global"}, set("budget.min_width", "4").budget)
     assert.same({macs = 0.5, min_width = 4, scope = "stage"},
                 set("budget.macs", "0.5", {budget = {speedup = 2, min_width = 4, scope = "stage"}}).budget)

@@ -110,6 +110,12 @@ describe("budget.scope = \"stage\"", function()
     for s = 1, 3 do assert.equal(p.budget.stages[s].after, left[s]) end
     assert.same(p.budget.stages, report.budget.stages)
   end)
+  it("is met by ranks where a stage has nothing else", function()
+    local net = open(models[1])
+    local p = lop.plan(net, recipe(net, {budget = {macs = 0.4, scope = "stage"}, allocate = "error",
+                                         cuts = {"width", "rank"}}))
+    for s = 1, 4 do assert.is_true(p.budget.stages[s].after <= p.budget.stages[s].target) end
+  end)
   it("in a plain chain counts what the stage before leaves", function()
     local net = nets.vgg16()
     local p = lop.plan(net, recipe(net, {budget = {macs = 0.4, scope = "stage"}, allocate = "uniform"}))
@@ -130,7 +136,7 @@ describe("budget.scope = \"stage\"", function()
     assert.matches("does not go with allocate = a function", message {budget = {macs = 0.5, scope = "stage"},
                                                                       allocate = function() return {} end})
     for _, allocate in ipairs {"uniform", "error", "sensitivity"} do
-      assert.matches("for stage 1 cannot be met: %d+ are left", message {
+      assert.matches("for stage 1 cannot be met: %d+ %(%d+.%d %%%) are left", message {
         budget = {macs = 0.5, scope = "stage"}, allocate = allocate, layers = {["?"] = {min = 6}}})
     end
   end)

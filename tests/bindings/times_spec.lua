@@ -69,6 +69,53 @@ describe("a clock of a run", function()
   end)
 end)
 
+describe("a comparison", function()
+  it("says where fewer MACs save no time, and what would", function()
+    assert.is_nil(timing.word(100, 81, 10, 10))
+    assert.is_nil(timing.word(100, 50, 10, 9.4))
+    assert.is_nil(timing.word(50, 100, 10, 20))
+    local word = timing.word(200, 150, 10, 9.8)
+    for _, part in ipairs {"MACs fell by 25 %, time did not (-2 %)", "round_to", 'residual.stream = "coupled"',
+                           "--ms"} do
+      assert.truthy(word:find(part, 1, true), part)
+    end
+  end)
+  it("says so as a line and in JSON, and not for a busy moment", function()
+    local time, small = lop.time, os.tmpname()
+    local model = "recipes/models/digits-vgg/model.onnx"
+    local net = lop.load(model)
+    net:cut {["/features/features.3/Conv"] = nets.first(6)}
+    net:save(small)
+    -- Runs that take the next of these seconds each; the original's and the small net's in turn.
+    local function compare(...)
+      local told, at, lines, document = {...}, 0, {}, nil
+      lop.time = function()
+        at = at + 1
+        local runs = {}
+        for k = 1, 10 do runs[k] = told[(at - 1) % #told + 1] end
+        return runs
+      end
+      local out = {document = function(_, d) document = d end, progress = function() end, note = function() end}
+      function out.line(_, text, ...) lines[#lines + 1] = text:format(...) end
+      require("lop.verbs.compare").run({data = "mnist:recipes/data/digits", preprocess = "unit", images = 10},
+                                       {model, small}, out)
+      return lines[#lines], document.hint
+    end
+    local ok, e = pcall(function()
+      local line, hint = compare(0.010, 0.0099)
+      assert.matches("^MACs fell by %d+ %%, time did not %(%-1 %%%)", line)
+      assert.equal(line, hint)
+      line, hint = compare(0.010, 0.007)
+      assert.matches("^ms ", line)
+      assert.is_nil(hint)
+      assert.is_nil(select(2, compare(0.010, 0.012, 0.010, 0.007)))
+    end)
+    lop.time = time
+    os.remove(small)
+    assert.is_true(ok, tostring(e))
+  end)
+end)
+
 describe("lop.budget.times", function()
   it("foretells the time of widths, ranks and samplers together", function()
     for _, name in ipairs {"digits-vgg", "digits-resnet"} do
@@ -103,6 +150,31 @@ describe("lop.budget.times", function()
       assert.near(report.budget.after, 1e-6 * clock.net(made), 1e-9)
       assert.equal("ms", report.budget.kind)
     end
+  end)
+  it("goes up again where the first widths are too fast, whoever allocates", function()
+    local net = nets.plain()
+    local steep = {steps = clock.steps}
+    function steep.net(n) return clock.net(n) ^ 1.5 / clock.net(net) ^ 0.5 end
+    for _, allocation in ipairs {"uniform", "error"} do
+      local recipe = nets.recipe(path, {model = "plain.onnx", budget = {ms = 0.6e-6 * clock.net(net)},
+                                        allocate = allocation})
+      local set = lop.data("npz:" .. path, {preprocess = "none"})
+      local opts = job.options(schema.check(recipe), {set = set, held = set, net = net, bytes = 0})
+      opts.clock = steep
+      local plan = prune.plan(net, set, set, opts)
+      assert.near(1, plan.budget.after / plan.budget.target, 0.05, allocation)
+    end
+  end)
+  it("says where no widths take the time asked for", function()
+    local net = nets.plain()
+    local odd = {steps = clock.steps}
+    function odd.net(n) return clock.net(n) < clock.net(net) and 0.3 * clock.net(net) or clock.net(net) end
+    local recipe = nets.recipe(path, {model = "plain.onnx", budget = {ms = 0.6e-6 * clock.net(net)},
+                                      allocate = "uniform"})
+    local set = lop.data("npz:" .. path, {preprocess = "none"})
+    local opts = job.options(schema.check(recipe), {set = set, held = set, net = net, bytes = 0})
+    opts.clock = odd
+    assert.equal("no widths were found that take the time asked for", prune.plan(net, set, set, opts).budget.reason)
   end)
   it("refuses a budget above the present time, and tells that", function()
     local net = nets.plain()

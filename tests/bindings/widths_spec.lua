@@ -67,7 +67,7 @@ describe("a budget", function()
   end)
   it("that cannot be met is refused with what is least", function()
     for _, allocate in ipairs {"sensitivity", "error", "uniform"} do
-      assert.matches("the budget of %d+ MACs %(1.0 %%%) cannot be met: %d+ are left",
+      assert.matches("the budget of %d+ MACs %(1.0 %%%) cannot be met: %d+ %(%d+.%d %%%) are left",
                      fails(plain, small, {budget = {macs = 0.01}, allocate = allocate}))
     end
     assert.matches("cannot be met", fails(plain, small, {budget = {macs = 0.3}, layers = {["*"] = {min = 6}}}))
@@ -85,15 +85,32 @@ describe("a budget", function()
       assert.matches('residual.stream = "coupled" cuts the residual streams too %(3%)$',
                      message {budget = {macs = 0.04}, allocate = allocate})
     end
-    assert.matches("are left at the least widths$", message {budget = {macs = 1e-4}, allocate = "uniform",
-                                                             residual = {stream = "coupled"}})
+    assert.matches("cannot be met: %d+ %(%d+.%d %%%) are left at the least widths$", message {
+      budget = {macs = 1e-4}, allocate = "uniform", residual = {stream = "coupled"}})
     assert.matches("widths; 8 groups are skipped or fixed$", message {
       budget = {macs = 1e-4}, allocate = "uniform", layers = {["*"] = {keep = 0.5}}, residual = {stream = "coupled"}})
+  end)
+  it("that cannot be met is refused with what keeps the widths", function()
+    assert.matches('at the least widths that are looked at, an eighth; allocate = "uniform" goes below$',
+                   fails(lop.load "recipes/models/digits-vgg/model.onnx", "", {
+                     preprocess = "unit", calibrate = {data = "mnist:recipes/data/digits", images = 40},
+                     budget = {macs = 0.012}, allocate = "error"}))
+    assert.matches("an eighth$", fails(plain, small, {budget = {macs = 1e-3}, allocate = "error"}))
+    assert.matches("at the least widths; widths are multiples of 4 %(round_to%)$",
+                   fails(plain, small, {budget = {macs = 0.1}, allocate = "uniform", round_to = 4}))
+    assert.matches("at the least widths; layers have a least width of their own %(min%)$",
+                   fails(plain, small, {budget = {macs = 0.1}, allocate = "uniform", layers = {b = {min = 7}}}))
+    assert.matches("an eighth; widths are not cut %(cuts%)$",
+                   fails(plain, small, {budget = {macs = 0.01}, allocate = "error", cuts = {"rank"}}))
   end)
   it("of a share of the channels, or of widths, is met by each group", function()
     assert.same({a = 3, b = 4, c = 5, fc = 5}, (plan(plain, small, {budget = {keep = 0.5}})))
     assert.same({a = 6, b = 3, c = 10, fc = 5}, (plan(plain, small, {budget = {widths = {b = 3}}})))
     assert.matches("no group 'q' can be cut", fails(plain, small, {budget = {widths = {q = 3}}}))
+    assert.matches("no group 'fc' can be cut %(lop inspect %-%-groups%)",
+                   fails(plain, small, {budget = {widths = {fc = 3}}}))
+    assert.matches("no group 'bb' can be cut %(did you mean 'b'%?%)",
+                   fails(plain, small, {budget = {widths = {bb = 3}}}))
     assert.matches("'b' is 8 channels wide, 9 asked for", fails(plain, small, {budget = {widths = {b = 9}}}))
   end)
 end)
@@ -169,7 +186,16 @@ describe("allocate", function()
       {function() return {7} end, "the width of group 'a' is 7: 1 to 6 expected"},
       {function() return {2.5} end, "the width of group 'a' is 2.5"},
       {function() error("mine", 0) end, "allocate: mine"},
-      {function() return {} end, "cannot be met: %d+ are left by the widths that allocate gave"}} do
+      {function() return {d = 3} end, "allocate: no group 'd' can be cut %(lop inspect %-%-groups%)"},
+      {function() return {fc = 3} end, "allocate: no group 'fc' can be cut"},
+      {function() return {1, 1, 1, 1} end, "allocate: a width at place 4: there are 3 groups"},
+      {function() return {1, b = 1} end, "allocate: widths by place %(1%) and by name %(b%): one of both expected"},
+      {function(groups) return groups end, "the width of group 'a' is a table: 1 to 6 expected"},
+      {function() return {"3"} end, "the width of group 'a' is a string"},
+      {function() return {0 / 0} end, "the width of group 'a' is %-?nan"},
+      {function() error {} end, "allocate: an error that is a table"},
+      {function(_, budget) return budget.cost "x" end, "lop: allocate: widths expected, got string"},
+      {function() return {} end, "cannot be met: %d+ %(100.0 %%%) are left by the widths that allocate gave"}} do
       assert.matches(case[2], fails(plain, small, {budget = {macs = 0.5}, allocate = case[1]}))
     end
   end)

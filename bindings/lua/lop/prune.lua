@@ -357,7 +357,7 @@ local function all_units(base, recipe)
   blocks.check(recipe)
   for _, word in ipairs(recipe.cuts) do allowed[word] = true end
   if not allowed.width then
-    for _, unit in ipairs(widths) do unit.fixed = unit.width end
+    for _, unit in ipairs(widths) do unit.fixed, unit.uncut = unit.width, true end
   end
   if allowed.block then blocks.mark(base, widths) end
   return kinds.merge(base, widths, allowed), reasons

@@ -343,6 +343,28 @@ local function check_scope(r)
   end
 end
 
+-- What shares nothing out: widths that the budget says, or that are not cut. (What differs from the default was asked
+-- for: a recipe that was checked already has all of them.)
+local function check_allocate(r)
+  local how = is_function(r.allocate) and "a function" or ("\"%s\""):format(r.allocate)
+  local asked = r.allocate ~= schema.keys.allocate.default
+  if r.budget == nil then
+    if asked then
+      refuse "allocate: there is no budget to share, as select.lambda finds the widths: leave one of both out"
+    end
+    return
+  end
+  local own = r.budget.keep and "keep" or r.budget.widths and "widths"
+  if own and asked and not (own == "keep" and r.allocate == "uniform") then
+    refuse("allocate = %s: budget.%s says each group's width already: leave one of both out", how, own)
+  end
+  if is_one_of(r.cuts, "width") or is_one_of(r.cuts, "block") then return end
+  if own == "keep" then refuse "budget.keep is a share of each group's channels, and cuts has no \"width\"" end
+  if r.allocate == "uniform" or r.allocate == "paper" then
+    refuse("allocate = %s shares out widths alone, and cuts has no \"width\": sensitivity or error", how)
+  end
+end
+
 --- A recipe's table, checked and with defaults. Errors of code "usage" name the key and the nearest known one.
 ---@param value table
 ---@return table
@@ -354,15 +376,12 @@ function schema.check(value)
   if r.budget == nil and not lambda.finds_width(r.select) then
     refuse("budget is missing: %s", schema.keys.budget.help)
   end
-  -- What differs from the default was asked for: a recipe that was checked already has all of them.
-  if r.allocate ~= schema.keys.allocate.default and r.budget == nil then
-    refuse "allocate: there is no budget to share, as select.lambda finds the widths: leave one of both out"
-  end
   if #r.decompose < #schema.keys.decompose.default and not is_one_of(r.cuts, "rank") then
     refuse "decompose: no rank may be cut: cuts = {\"width\", \"rank\"}, or leave it out"
   end
   for _, entry in ipairs(r.layers) do check_lambda(entry.rule.select or {}, ("layers.%s.select"):format(entry.name)) end
   check_masks(r)
+  check_allocate(r)
   return r
 end
 
@@ -398,24 +417,28 @@ local function room_for(spec, value, name)
   if not spec.one or not spec.keys[name] or spec.keys[name].beside then return value end
   local rest = {}
   for key, v in pairs(value) do
-    if spec.keys[key] and spec.keys[key].beside then rest[key] = v end
+    local stays = key == name and type(v) == "table"        -- a map gets one name more
+    if stays or spec.keys[key] and spec.keys[key].beside then rest[key] = v end
   end
   return rest
 end
 
 -- Sets names[first ..] in `at`, a table of these keys.
 local function set_in(spec, at, names, first, key, text)
+  local last = #names
   for i = first, #names do
     local name = names[i]
+    if spec.type == "map" then name, last = table.concat(names, ".", i), i end      -- a name may hold dots
     local known = spec.type == "map" and spec.keys or spec.type == "table" and spec.keys[name]
     if not known then
       refuse_later(spec.later, name, key)
       refuse_key(key, name, spec)
     end
     spec = known
-    if i == #names then
+    if i == last then
       if spec.one then refuse("%s: %s.KEY=VALUE expected", key, key) end
       at[name] = schema.read(spec, text)
+      return
     else
       if type(at[name]) == "string" then at[name] = {[spec.word or 1] = at[name]} end
       if at[name] == nil or spec.one then at[name] = room_for(spec, at[name], names[i + 1]) end
@@ -439,7 +462,10 @@ local function set_rule(recipe, names, key, text)
       return
     end
   end
-  refuse("unknown key '%s': layers.NAME.KEY expected, KEY one of %s", key, table.concat(schema.sorted(rule.keys), ", "))
+  local known = schema.sorted(rule.keys)
+  local near = #names > 2 and core.nearest(names[#names], known)
+  refuse("unknown key '%s': layers.NAME.KEY expected, %s", key, near and ("did you mean '%s'?"):format(near)
+         or "KEY one of " .. table.concat(known, ", "))
 end
 
 --- Sets the dotted key in a recipe's table from text.

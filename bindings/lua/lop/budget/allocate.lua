@@ -377,8 +377,9 @@ function allocate.widths(list, curves, cost, budget)
   end
   local best
   if is_mixed(list) then
-    best = joint.widths(list, grids_of(list, curves, losses), losses, cost, budget)
-    if not best then return nil, cost(least) end
+    local left
+    best, left = joint.widths(list, grids_of(list, curves, losses), losses, cost, budget)
+    if not best then return nil, left end
     return with_losses(losses, nudge(list, losses, least, cost, budget, best))
   end
   if cost(least) > budget then return nil, cost(least) end

@@ -133,6 +133,7 @@ end
 ---@param losses table[]      by unit and width
 ---@param cost fun(widths: integer[]): number
 ---@return integer[]? widths  nil where the cheapest of these exceeds the budget
+---@return number? least      what that costs
 function joint.widths(list, grids, losses, cost, budget)
   local lists, whole = neighbourhoods(list), {}
   local options = options_of(list, grids, lists)
@@ -140,7 +141,7 @@ function joint.widths(list, grids, losses, cost, budget)
   local top = cost(whole)
   local low, high = 0, 1e3 / top        -- per unit of cost; a loss of 1 is an output gone
   local best = solve_at(high, lists, options, losses, cost, whole)
-  if cost(best) > budget then return nil end
+  if cost(best) > budget then return nil, cost(best) end
   for _ = 1, PRICES do
     local price = low == 0 and high / 10 or math.sqrt(low * high)
     local found = solve_at(price, lists, options, losses, cost, whole)

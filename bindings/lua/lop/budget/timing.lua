@@ -8,6 +8,7 @@ local timing = {}
 local SERIES, RUNS, REPEATS = 8, 20, 9  -- of a net, of a layer
 local SHARES = {1 / 8, 1 / 4, 1 / 2, 3 / 4, 1}
 local NANO = 1e9
+local FEWER, SLOW = 0.8, 0.95           -- shares of MACs and of time at which a saving is no saving
 
 timing.clock = {}
 
@@ -53,6 +54,15 @@ function timing.replayer(log)
     return told
   end
   return {log = log, net = function() return tell "net" end, steps = function() return tell "steps" end}
+end
+
+--- What to say where multiply-adds fell and time did not; nil elsewhere.
+---@return string?
+function timing.word(macs_before, macs_after, before, after)
+  if macs_after > FEWER * macs_before or after < SLOW * before then return nil end
+  local text = "MACs fell by %.0f %%, time did not (%+.0f %%): round_to = 8 fills the kernels, residual.stream = "
+    .. "\"coupled\" cuts the streams too, budget.ms (--ms) finds widths by their time"
+  return text:format(100 * (1 - macs_after / macs_before), 100 * (after / before - 1))
 end
 
 -- One layer alone, with c channels and n filters.

@@ -20,7 +20,10 @@ end
 --- Calls a function of the recipe; what it raises names the key.
 function order.call(key, f, ...)
   local ok, result = pcall(f, ...)
-  if not ok then core.fail("usage", ("%s: %s"):format(key, type(result) == "table" and result.message or result)) end
+  if not ok then
+    local text = type(result) == "table" and (result.message or "an error that is a table") or tostring(result)
+    core.fail("usage", text:sub(1, #key + 2) == key .. ": " and text or ("%s: %s"):format(key, text))
+  end
   return result
 end
 

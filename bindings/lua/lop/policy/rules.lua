@@ -4,6 +4,7 @@
 local core = require "lop.core"
 local lambda = require "lop.lambda"
 local masks = require "lop.cuts.masks"
+local names = require "lop.policy.names"
 local schema = require "lop.schema"
 local solve = require "lop.engine.solve"
 local stream = require "lop.engine.stream"
@@ -24,13 +25,20 @@ local function matches(unit, pattern)
   return false
 end
 
+-- All that a name in a recipe may be: a layer, or a unit.
+local function names_of(net, list)
+  local all = names.of(list)
+  for _, layer in ipairs(net:layers()) do all[#all + 1] = layer.name end
+  return all
+end
+
 -- A name that is no layer's at all is a slip; a share of a layer that cannot be cut would be passed over in silence.
 local function check_entry(net, list, streams, entry)
-  local pattern, known = pattern_of(entry.name), false
-  for _, layer in ipairs(net:layers()) do known = known or layer.name:match(pattern) ~= nil end
-  for _, unit in ipairs(list) do known = known or unit.name:match(pattern) ~= nil end
+  local pattern, known, all = pattern_of(entry.name), false, names_of(net, list)
+  for _, name in ipairs(all) do known = known or name:match(pattern) ~= nil end
   if not known then
-    core.fail("usage", ("layers: no layer is named '%s' (lop inspect lists them)"):format(entry.name))
+    core.fail("usage", ("layers: no layer is named '%s' (%s)"):format(entry.name,
+              names.meant(entry.name, all, "lop inspect lists them", true)))
   end
   local cut, masked = false, false
   for _, unit in ipairs(list) do
@@ -88,7 +96,7 @@ local function apply(unit, rule, min_width)
 end
 
 -- Widths by name of a group or of a layer that makes it; the others stay whole.
-local function fix_widths(list, widths)
+local function fix_widths(net, list, widths)
   local given = {}
   for _, name in ipairs(schema.sorted(widths)) do
     local unit
@@ -97,7 +105,10 @@ local function fix_widths(list, widths)
       for _, producer in ipairs(u.producers) do unit = unit or (producer == name and not u.kind and u) end
     end
     if not unit then
-      core.fail("usage", ("budget.widths: no group '%s' can be cut (lop inspect --groups)"):format(name))
+      local layer = false
+      for _, known in ipairs(names_of(net, list)) do layer = layer or known == name end
+      core.fail("usage", ("budget.widths: no group '%s' can be cut (%s)"):format(name, layer and "lop inspect --groups"
+                or names.meant(name, names.of(list), "lop inspect --groups")))
     end
     if given[unit] then
       core.fail("usage", ("budget.widths: '%s' and '%s' are one group"):format(given[unit], name))
@@ -144,7 +155,7 @@ function rules.apply(net, all, recipe)
   if not recipe.budget then
     for _, unit in ipairs(list) do check_finds_width(unit) end
   elseif recipe.budget.widths then
-    fix_widths(list, recipe.budget.widths)
+    fix_widths(net, list, recipe.budget.widths)
   end
   return list
 end

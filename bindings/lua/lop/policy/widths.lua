@@ -3,8 +3,10 @@
 local allocate = require "lop.budget.allocate"
 local core = require "lop.core"
 local costs = require "lop.budget.cost"
+local names = require "lop.policy.names"
 local order = require "lop.policy.order"
 local paper = require "lop.policy.paper"
+local schema = require "lop.schema"
 local stages = require "lop.budget.stages"
 local times = require "lop.budget.times"
 local timing = require "lop.budget.timing"
@@ -55,10 +57,28 @@ local function goal_of(original, budget, clock)
   return goal
 end
 
+-- What keeps groups as wide as they are, beside the streams: least widths, and steps.
+local function limits_of(list, goal)
+  local round, least = 1, false
+  for _, unit in ipairs(list) do
+    if not unit.fixed and not unit.kind then
+      round, least = math.max(round, unit.round_to or 1), least or unit.min and unit.min ~= goal.min_width
+    end
+  end
+  local ways = {}
+  if goal.min_width then ways[1] = ("budget.min_width is %d"):format(goal.min_width) end
+  if least then ways[#ways + 1] = "layers have a least width of their own (min)" end
+  if round > 1 then ways[#ways + 1] = ("widths are multiples of %d (round_to)"):format(round) end
+  return ways
+end
+
 -- What would bring the cost down further: streams that are kept whole, and what keeps other groups so.
-local function way_out(base, list, goal)
+local function ways_out(base, list, goal)
   local cut, streams, others = {}, 0, 0
-  for _, unit in ipairs(list) do cut[unit.name] = unit.fixed and "fixed" or "cut" end
+  for _, unit in ipairs(list) do
+    if unit.uncut then return {"widths are not cut (cuts)"} end
+    cut[unit.name] = unit.fixed and "fixed" or "cut"
+  end
   for _, unit in ipairs((units.find(base))) do
     local how = cut[unit.name]
     if not how and unit.stream then streams = streams + 1 elseif how ~= "cut" then others = others + 1 end
@@ -69,15 +89,21 @@ local function way_out(base, list, goal)
                                                                                          streams)
   end
   if others > 0 then ways[#ways + 1] = ("%d groups are skipped or fixed"):format(others) end
-  if goal.min_width then ways[#ways + 1] = ("budget.min_width is %d"):format(goal.min_width) end
-  return #ways > 0 and "; " .. table.concat(ways, "; ") or ""
+  local limits = limits_of(list, goal)
+  return table.move(limits, 1, #limits, #ways + 1, ways)
 end
 
-local function refuse(base, list, goal, left, why)
+-- cost: of the list, where not all widths were looked at.
+local function refuse(base, list, goal, left, why, cost)
   local whose = goal.stage and (" for stage %d"):format(goal.stage) or ""
-  local least = goal.kind == "ms" and amount("ms", left) .. " is" or ("%d are"):format(left // 1)
+  local ways = ways_out(base, goal.all or list, goal)
+  if cost and cost(units.shares(list, 0)) <= goal.target then
+    table.insert(ways, 1, "allocate = \"uniform\" goes below")
+  end
+  local least = ("%s (%.1f %%) %s"):format(goal.kind == "ms" and amount("ms", left) or ("%d"):format(left // 1),
+                                           100 * left / goal.before, goal.kind == "ms" and "is" or "are")
   core.fail("arg", ("the budget of %s (%.1f %%)%s cannot be met: %s left %s%s"):format(amount(goal.kind, goal.target),
-            100 * goal.share, whose, least, why, way_out(base, goal.all or list, goal)))
+            100 * goal.share, whose, least, why, #ways > 0 and "; " .. table.concat(ways, "; ") or ""))
 end
 
 -- ---- one share for all, or shares in given proportions ----
@@ -132,14 +158,42 @@ local function width_of(given, i, unit)
   if w == nil then return unit.fixed or unit.width end
   local whole = math.type(w) and math.tointeger(w)
   if not whole or whole < 1 or whole > unit.width then
-    core.fail("usage", ("allocate: the width of group '%s' is %s: 1 to %d expected"):format(unit.name, tostring(w),
-              unit.width))
+    core.fail("usage", ("allocate: the width of group '%s' is %s: 1 to %d expected"):format(unit.name,
+              math.type(w) and tostring(w) or "a " .. type(w), unit.width))
   end
   return unit.fixed or units.nearest(unit, whole)
 end
 
+-- A width that is nobody's would be passed over in silence.
+local function check_places(list, given)
+  local known, all = {}, names.of(list)
+  for _, name in ipairs(all) do known[name] = true end
+  local function place(key)
+    local whole = math.type(key) and math.tointeger(key)
+    return whole and whole >= 1 and whole <= #list
+  end
+  local by_name, by_place
+  for _, key in ipairs(schema.sorted(given)) do
+    if place(key) then
+      by_place = key
+    elseif known[key] then
+      by_name = key
+    elseif type(key) == "string" then
+      core.fail("usage", ("allocate: no group '%s' can be cut (%s)"):format(key, names.meant(key, all,
+                "lop inspect --groups")))
+    else
+      core.fail("usage", ("allocate: a width at place %s: there are %d groups"):format(tostring(key), #list))
+    end
+  end
+  if by_name and by_place then
+    core.fail("usage", ("allocate: widths by place (%d) and by name (%s): one of both expected"):format(by_place,
+              by_name))
+  end
+end
+
 local function read_widths(list, given)
   if type(given) ~= "table" then core.fail("usage", "allocate: widths expected, got " .. type(given)) end
+  check_places(list, given)
   local found = {}
   for i, unit in ipairs(list) do found[i] = width_of(given, i, unit) end
   return found
@@ -159,7 +213,7 @@ end
 
 local function by_losses(base, list, curves, cost, goal)
   local found, losses = allocate.widths(list, curves, cost, goal.target)
-  if not found then refuse(base, list, goal, losses, LEAST) end
+  if not found then refuse(base, list, goal, losses, LEAST, cost) end
   return found, losses, curves
 end
 
@@ -173,7 +227,9 @@ local function solver(base, all, set, held, opts)
     if how == "uniform" then return by_shares(base, list, cost, goal), {} end
     if how == "paper" then return by_shares(base, list, cost, goal, paper.shares(base, list)), {} end
     local least = allocate.least(list)
-    if least and cost(least) > goal.target then refuse(base, list, goal, cost(least), LEAST) end    -- before the work
+    if least and cost(least) > goal.target then         -- before the work
+      refuse(base, list, goal, cost(least), LEAST, cost)
+    end
     curves = curves or (how == "error" and allocate.errors(base, all, set, opts))
       or allocate.measure(base, all, set, held, opts)
     return by_losses(base, list, curves, cost, goal)
@@ -193,11 +249,13 @@ end
 
 -- Refuses what no widths can meet, before the work.
 local function check_stages(base, list, parts, goal, allocation)
-  local least = allocation ~= "uniform" and allocate.least(list) or units.shares(list, 0)
+  local least = allocation == "uniform" and units.shares(list, 0) or allocate.least(list)
+  if not least then return end          -- with ranks and samplers, the work itself shows it
   for _, own in ipairs(goal.stages) do
     local left = parts[own.stage](least)
     if own.units > 0 and left > own.target then
-      refuse(base, list, own, left, allocation == "uniform" and "at the least widths" or LEAST)
+      local uniform = allocation == "uniform"
+      refuse(base, list, own, left, uniform and "at the least widths" or LEAST, not uniform and parts[own.stage] or nil)
     end
   end
 end
@@ -231,9 +289,16 @@ local function by_stages(base, list, goal, solve, opts)
   return found, losses, all
 end
 
+local function are_same(a, b)
+  for i, w in ipairs(a) do
+    if b[i] ~= w then return false end
+  end
+  return true
+end
+
 -- For a time: the widths are timed as a net, and the target corrected by what that shows, round by round.
 local function in_time(base, list, cost, goal, solve, clock)
-  local aim, best = {}, {off = math.huge}
+  local aim, best, last = {}, {off = math.huge}, {}
   for key, value in pairs(goal) do aim[key] = value end
   for _ = 1, ROUNDS do
     local found, losses, curves = solve(list, cost, aim)
@@ -243,12 +308,15 @@ local function in_time(base, list, cost, goal, solve, clock)
     if off < best.off then
       best = {off = off, after = now, widths = table.move(found, 1, #found, 1, {}), losses = losses, curves = curves}
     end
-    if off <= CLOSE or (now < goal.target and #losses == 0) then break end
+    if off <= CLOSE or are_same(found, last) then break end
+    last = table.move(found, 1, #found, 1, {})
     aim.target = aim.target * math.max(0.5, math.min(2, goal.target / now))
   end
   goal.after = best.after
-  local missed = best.off > FAR and (best.after > goal.target or #best.losses > 0)
-  goal.reason = missed and "no widths were found that take the time asked for" or nil
+  if best.off > FAR then
+    local whole = best.after < goal.target and are_same(best.widths, units.shares(list, 1))
+    goal.reason = whole and "no group is left to be widened" or "no widths were found that take the time asked for"
+  end
   return best.widths, best.losses, best.curves
 end
 

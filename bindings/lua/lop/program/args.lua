@@ -175,7 +175,7 @@ function args.parse(verb, spec, argv)
     elseif not only_operands and word:match("^%-.") then
       i = read_option(verb, opts, tables, argv, i)
     else
-      local key, value = word:match("^([%a_][%w_.%-/*?:]*)=(.*)$")
+      local key, value = word:match("^([%a_][^=]*)=(.*)$")
       if spec.settings and key and #operands >= (spec.least or #(spec.positional or {})) then
         settings[#settings + 1] = {key = key, value = value}
       else
