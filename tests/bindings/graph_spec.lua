@@ -23,6 +23,25 @@ describe("lop.graph", function()
     end
     os.remove(path)
   end)
+  it("writes attributes by their names, whatever the order of Lua's table in this run", function()
+    local names = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
+    local net = lop.graph {
+      inputs = {{name = "x", shape = {"N", 1, 3, 3}}}, outputs = {"y"}, constants = {w = lop.ones {1, 1, 3, 3}},
+      nodes = {{op = "Conv", inputs = {"x", "w"}, outputs = {"y"}, attributes = {
+        strides = {1, 1}, pads = {1, 1, 1, 1}, kernel_shape = {3, 3}, group = 1, dilations = {1, 1},
+        auto_pad = "NOTSET"}}}}
+    local path, last = os.tmpname(), 0
+    net:save(path)
+    local f = assert(io.open(path, "rb"))
+    local bytes = f:read "a"
+    f:close()
+    os.remove(path)
+    for _, name in ipairs(names) do
+      local at = bytes:find(name, 1, true)
+      assert.is_true(at > last, name)
+      last = at
+    end
+  end)
   it("keeps large weights in a file beside the model where that is asked for", function()
     local net = lop.graph {
       inputs = {{name = "x", shape = {"N", 1, 3, 3}}}, outputs = {"y"}, constants = {w = lop.randn {64, 1, 3, 3}},

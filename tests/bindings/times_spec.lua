@@ -116,6 +116,28 @@ describe("a comparison", function()
   end)
 end)
 
+describe("lop plan --ms", function()
+  it("tells what is met, every field of every group, and not each time on the way", function()
+    local real, document = timing.clock, nil
+    timing.clock = clock
+    local function ignore() end
+    local out = {document = function(_, d) document = d end, line = ignore, note = ignore, columns_of = ignore,
+                 progress = function() return nil end}
+    local model = "recipes/models/digits-vgg/model.onnx"
+    local ok, e = pcall(require("lop.verbs.plan").run, {data = "mnist:recipes/data/digits", preprocess = "unit",
+      images = 10, ms = 0.6e-6 * clock.net(lop.load(model)), allocate = "uniform"}, {model, settings = {}}, out)
+    timing.clock = real
+    assert.is_true(ok, tostring(e))
+    assert.near(document.budget.target, document.budget.after, 0.05 * document.budget.target)
+    assert.is_nil(document.budget.times)
+    for _, g in ipairs(document.groups) do
+      for _, key in ipairs {"name", "width", "keep", "loss", "prunable", "reason"} do
+        assert.is_true(g[key] ~= nil, g.name .. " " .. key)
+      end
+    end
+  end)
+end)
+
 describe("lop.budget.times", function()
   it("foretells the time of widths, ranks and samplers together", function()
     for _, name in ipairs {"digits-vgg", "digits-resnet"} do

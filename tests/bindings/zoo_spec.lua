@@ -28,6 +28,7 @@ describe("lop.zoo", function()
     local _, message = pcall(function() lop.zoo "resnet_50" end)
     assert.matches("zoo_spec.lua:%d+: lop.zoo.net: no architecture 'resnet_50' %(did you mean resnet50%?%)",
                    tostring(message))
+    assert.error_matches(function() lop.zoo "VGG16" end, "did you mean vgg16%?")
     assert.error_matches(function() lop.zoo("unet", {size = 100}) end, "size is 100, a multiple of 16 expected")
     assert.error_matches(function() lop.zoo("resnet18", {sise = 100}) end, "did you mean 'size'%?")
   end)

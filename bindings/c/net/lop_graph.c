@@ -54,12 +54,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys of the table at t, which keeps them, sorted; pushed as userdata. */
-static const char **sorted_names(lua_State *L, int t, size_t *count)
+/* The keys of the table at t, which keeps them, sorted; pushed as userdata. Lua's own order differs from run to run. */
+static const char **sorted_names(lua_State *L, int t, const char *what, size_t *count)
 {
     *count = 0;
     for (lua_pushnil(L); lua_next(L, t); lua_pop(L, 1), ++*count)
-        if (lua_type(L, -2) != LUA_TSTRING) lopL_error(L, "constants: names expected as keys");
+        if (lua_type(L, -2) != LUA_TSTRING) lopL_error(L, "%s: names expected as keys", what);
     const char **names = lua_newuserdatauv(L, (*count + 1) * sizeof *names, 0);
     size_t k = 0;
     for (lua_pushnil(L); lua_next(L, t); lua_pop(L, 1)) names[k++] = lua_tostring(L, -2);
@@ -74,7 +74,7 @@ static void add_constants(lua_State *L, lop_graph *g)
     const int kind = lua_getfield(L, 1, "constants");
     if (kind != LUA_TNIL && kind != LUA_TTABLE) lopL_error(L, "constants: table of name to tensor expected");
     size_t n = 0;
-    const char **names = kind == LUA_TTABLE ? sorted_names(L, from, &n) : NULL;
+    const char **names = kind == LUA_TTABLE ? sorted_names(L, from, "constants", &n) : NULL;
     for (size_t k = 0; k < n; k++) {
         lop_error err;
         int id;
@@ -139,13 +139,15 @@ static void set_attributes(lua_State *L, int t, lop_node *n, const char *name)
     }
     if (!lua_istable(L, -1)) lopL_error(L, "node '%s': attributes: table expected", name);
     const int from = lua_gettop(L);
-    for (lua_pushnil(L); lua_next(L, from);) {
-        const int key = lua_gettop(L) - 1;
-        if (lua_type(L, key) != LUA_TSTRING) lopL_error(L, "node '%s': attributes: names expected as keys", name);
-        lop_attr a = attribute(L, name, lua_tostring(L, key));
-        a.name = (char *)(uintptr_t)lua_tostring(L, key);
+    size_t count = 0;
+    const char **names = sorted_names(L, from, lua_pushfstring(L, "node '%s': attributes", name), &count);
+    const int top = lua_gettop(L);
+    for (size_t k = 0; k < count; k++) {
+        lua_getfield(L, from, names[k]);
+        lop_attr a = attribute(L, name, names[k]);
+        a.name = (char *)(uintptr_t)names[k];
         lopL_check(L, lop_node_set_attr(n, &a, &err), &err);
-        lua_settop(L, key);
+        lua_settop(L, top);
     }
     lua_settop(L, from - 1);
 }

@@ -108,6 +108,12 @@ function job.unshared(names)
                                                               #names > 8 and (" and %d more"):format(#names - 8) or "")
 end
 
+--- A result or a plan without each time that was measured on the way, which is for run.json and replay.
+function job.untimed(result)
+  if result.budget then result.budget.times = nil end
+  return result
+end
+
 --- Prints a result as a table; layers of which only a rank or a sampler was looked at, and that stay, are not in it.
 function job.show(result, out)
   local rows = {{"group", "before", "after", "error"}}

@@ -29,7 +29,7 @@ local function find(name)
     if net.name == name then return net end
     names[i] = net.name
   end
-  local near = type(name) == "string" and core.nearest(name, names)
+  local near = type(name) == "string" and core.nearest(name:lower(), names)
   core.fail("arg", ("no architecture '%s' (%s)"):format(tostring(name), near and ("did you mean %s?"):format(near)
             or "there are " .. table.concat(names, ", ")))
 end

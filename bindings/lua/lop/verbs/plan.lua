@@ -89,7 +89,11 @@ return {
     local plan = prune.plan(opened.net, opened.set, opened.held, job.options(recipe, opened, opts, out:progress()))
     show(plan, out)
     json.array(plan.groups)
-    for _, g in ipairs(plan.groups) do json.array(g.curve or {}) end
+    for _, g in ipairs(plan.groups) do
+      json.array(g.curve or {})
+      g.loss, g.reason = g.loss or json.null, g.reason or json.null
+    end
+    job.untimed(plan)
     if plan.budget and plan.budget.stages then json.array(plan.budget.stages) end
     out:document(plan)
     return 0

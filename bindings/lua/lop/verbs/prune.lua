@@ -23,7 +23,7 @@ return {
     result.model = path
     net:save(path, {external = opts.external})
     job.show(result, out)
-    out:document(result)
+    out:document(job.untimed(result))
     return 0
   end,
 }

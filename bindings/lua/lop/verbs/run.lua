@@ -52,7 +52,7 @@ return {
     local request = carry.request(args[1], recipes.settings("run", opts, args.settings), opts.trust)
     local result = result_of(request, place(args[1], request, opts), opts, out)
     job.show(result, out)
-    out:document(result)
+    out:document(job.untimed(result))
     return 0
   end,
 }

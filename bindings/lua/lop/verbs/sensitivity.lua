@@ -84,7 +84,7 @@ return {
   usage = "sensitivity MODEL --data SPEC [-o DIR] [--local]",
   text = text,
   positional = {"MODEL"},
-  options = {"data", "preprocess", "images", "positions", "seed", "memory", "output",
+  options = {"data", "preprocess", "images", "positions", "seed", "memory", "scratch", "output",
              {name = "local", type = "flag", help = "errors at the consumers alone: quick, nothing is cut"}},
   run = function(opts, args, out)
     local recipe, folder = recipe_of(opts, args[1]), opts.output
@@ -92,7 +92,7 @@ return {
       core.fail("io", folder .. ": is there and no folder: another one (-o DIR)")
     end
     local opened = job.open(recipe, out)
-    local how = job.options(recipe, opened, opts.memory, out:progress())
+    local how = job.options(recipe, opened, opts, out:progress())
     how.losses = not opts["local"]
     local result = sensitivity.run(opened.net, opened.set, opened.held, how)
     result.model, result.seed = args[1], recipe.seed

@@ -17,7 +17,10 @@ end
 local function make(name, opts)
   local ok, net = pcall(lop.zoo, name, {seed = opts.seed, size = opts.size, classes = opts.classes})
   if ok then return net end
-  if type(net) == "table" and net.code == "arg" then core.fail("usage", "zoo: " .. net.message) end
+  if type(net) == "table" and net.code == "arg" then
+    local small = net.message:match "^layer '" and opts.size and (" (--size %d: larger)"):format(opts.size) or ""
+    core.fail("usage", "zoo: " .. net.message .. small)
+  end
   error(net, 0)
 end
 
