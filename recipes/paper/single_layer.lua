@@ -7,8 +7,8 @@
 -- check=1: exit 3 unless its error is at most 1.02 times that of max response and of the first k everywhere, and at
 -- most 0.95 times at most places.
 
-local folder = arg[0]:match("^(.*/)") or ""
 assert(arg, "a script, not a recipe: lop recipes/paper/single_layer.lua KEY=VALUE ...")
+local folder = arg[0]:match("^(.*/)") or ""
 local common = dofile(folder .. "common.lua")
 local chart = require "lop.plot.chart"
 local core = require "lop.core"

@@ -71,12 +71,14 @@ describe("lop.sparse", function()
       {{eta = 1, atoms = 3, basis = basis}, "atoms is 3, the basis given has 12"},
       {{eta = 1, basis = lop.ones {2, 16}}, "atom #0 has the norm"},
       {{eta = 1, basis = lop.ones {2, 5}}, "basis"},
+      {{eta = 1, atoms = 2, progress = 3}, "progress: function expected, got number"},
     } do
       local ok, e = pcall(function() lop.sparse.learn(x, case[1]) end)
       assert.is_false(ok)
       assert.matches("sparse_spec.lua:%d+: ", tostring(e))
       assert.matches(case[2], tostring(e))
     end
+    assert.error_matches(function() lop.sparse.learn(lop.zeros {0, 4}, {eta = 1, atoms = 2}) end, "x is empty: 0x4")
     assert.has_error(function() lop.sparse.learn(lop.ones {3}, {eta = 1, atoms = 2}) end)
   end)
 end)

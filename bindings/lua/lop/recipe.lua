@@ -64,10 +64,14 @@ local function file_of(path)
     core.fail("notfound", path .. ": neither recipe.lua nor run.json in it: name a recipe's file, or a run's folder")
   end
   if kind then return path end
-  local library = package.searchpath("lop", package.path):match("^(.*)/[^/]*$")
-  local own = library .. "/recipes/" .. path:gsub("^recipes/", "")
+  local library = package.searchpath("lop", package.path):match("^(.*)/[^/]*$") .. "/recipes/"
+  local own = library .. path:gsub("^recipes/", "")
   if core.system.kind(own) == "file" then return own end
-  core.fail("notfound", path .. ": no such recipe")
+  local names = {}
+  for i, name in ipairs(core.system.kind(library) and core.system.list_folder(library) or {}) do names[i] = name end
+  local near = core.nearest((path:gsub("^.*/", ""):gsub("%.lua$", "")) .. ".lua", names)
+  core.fail("notfound", ("%s: no such recipe%s"):format(path, near and (" (did you mean recipes/%s?)"):format(near)
+            or ""))
 end
 
 -- Raises what ended a recipe, as an error of its own where it went beyond a limit.
@@ -136,6 +140,27 @@ local function find_spec(folder, where, spec)
   return kind and kind .. ":" .. find(folder, where, path) .. rest or spec
 end
 
+-- Sets a key that the recipe has not asked for by lop.arg. What was meant may be one that it has.
+local function set_key(value, setting, asked)
+  if setting.key:find(".", 1, true) or schema.keys[setting.key] then
+    return schema.set(value, setting.key, setting.value)
+  end
+  local known = schema.sorted(asked)
+  for _, name in ipairs(schema.sorted(schema.keys)) do
+    if not asked[name] then known[#known + 1] = name end
+  end
+  local near = core.nearest(setting.key, known)
+  if near and asked[near] then
+    core.fail("usage", ("unknown key '%s' (did you mean '%s'?)"):format(setting.key, near))
+  end
+  local ok, e = pcall(schema.set, value, setting.key, setting.value)
+  if ok then return end
+  if near or type(e) ~= "table" or e.code ~= "usage" then error(e, 0) end
+  local own = schema.sorted(asked)
+  core.fail("usage", ("%s (%slop help recipe lists the keys)"):format(e.message, #own > 0 and "the recipe's own: "
+            .. table.concat(own, ", ") .. "; " or ""))
+end
+
 --- The recipe that a text is, checked, with where its files are.
 ---@param text string
 ---@param path string         of the recipe: its files may stand beside it
@@ -143,6 +168,7 @@ end
 ---@param trust boolean?
 ---@param where string?       the folder in which an earlier run was begun
 ---@return table resolved
+---@return table<string, boolean> asked      the names that it gave to lop.arg
 function recipe.read(text, path, settings, trust, where)
   local given = {}
   for _, s in ipairs(settings) do given[s.key] = s.value end
@@ -153,7 +179,7 @@ function recipe.read(text, path, settings, trust, where)
   end
   local ok, result = pcall(function()
     for _, s in ipairs(settings) do
-      if not asked[s.key] then schema.set(value, s.key, s.value) end
+      if not asked[s.key] then set_key(value, s, asked) end
     end
     return schema.check(value)
   end)
@@ -167,7 +193,33 @@ function recipe.read(text, path, settings, trust, where)
   for _, key in ipairs {"calibrate", "evaluate"} do
     if result[key] then result[key].data = find_spec(folder, where, result[key].data) end
   end
-  return result
+  return result, asked
+end
+
+-- The name of lop.arg, or else the key, that says where something is.
+local function key_for(asked, ...)
+  for _, name in ipairs {...} do
+    if asked[name] then return name end
+  end
+  return (select(-1, ...))
+end
+
+--- Refuses a recipe whose model or data is not there, and says how others are named.
+---@param resolved table
+---@param asked table         as from recipe.load
+function recipe.check_files(resolved, asked)
+  local function check(path, what, key, more)
+    if path and not core.system.kind(path) then
+      core.fail("notfound", ("%s: no such %s: %s=... says where it is%s"):format(path, what, key, more or ""))
+    end
+  end
+  local name, nets = resolved.model:match "([^/]*)%.onnx$", {}
+  for _, net in ipairs(require("lop.zoo").list()) do nets[net.name] = net.name end
+  check(resolved.model, "file", "model", nets[name]
+        and ("; lop zoo %s -o %s makes one with random weights"):format(name, resolved.model))
+  local function path_of(part) return part and part.data:match "^%w+:([^?]+)" end
+  check(path_of(resolved.calibrate), "data", key_for(asked, "data", "calibrate.data"))
+  check(path_of(resolved.evaluate), "data", key_for(asked, "test", "data", "evaluate.data"))
 end
 
 -- Options of the command line that are keys of a recipe.
@@ -202,10 +254,12 @@ end
 ---@return table resolved
 ---@return string text
 ---@return string path
+---@return table<string, boolean> asked      the names that it gave to lop.arg
 function recipe.load(path, settings, trust)
   path = file_of(path)
   local text = core.system.read_file(path)
-  return recipe.read(text, path, settings, trust), text, path
+  local resolved, asked = recipe.read(text, path, settings, trust)
+  return resolved, text, path, asked
 end
 
 return recipe

@@ -12,6 +12,7 @@ local CODES = {"rho", "eta", "nu", "tol", "start"}
 local function matrix(t, name)
   check.type(t, "lop.tensor", name)
   if #t:shape() ~= 2 then core.fail("shape", ("%s: a matrix expected, got %d dimensions"):format(name, #t:shape())) end
+  if t:size() == 0 then core.fail("shape", ("%s is empty: %dx%d"):format(name, table.unpack(t:shape()))) end
   return t
 end
 
@@ -92,6 +93,7 @@ function sparse.learn(x, opts)
   check.number(opts.eta, "eta", nil, 0)
   local seed, rounds = check.integer(opts.seed or 0, "seed", 0), check.integer(opts.rounds or 50, "rounds", 1)
   local stop = check.number(opts.stop or 1e-4, "stop", 0)
+  if opts.progress then check.type(opts.progress, "function", "progress") end
   if not opts.basis then check.integer(opts.atoms, "atoms", 1) end
   local basis = opts.basis and matrix(opts.basis, "basis") or first_basis(x, opts.atoms, seed)
   if opts.basis and opts.atoms and opts.atoms ~= basis:shape()[1] then

@@ -39,7 +39,8 @@ function carry.request(path, settings, trust)
   local state = core.system.kind(path) == "folder" and folders.state(path)
   if state == "done" then return carry.again(record.read(path .. "/run.json"), settings, trust) end
   if state == "begun" then return carry.again(record.read(path .. "/journal/begin.json"), settings, trust) end
-  local recipe, text, found = recipes.load(path, settings, trust)
+  local recipe, text, found, asked = recipes.load(path, settings, trust)
+  recipes.check_files(recipe, asked)
   return {recipe = recipe, text = text, path = found, settings = settings, trust = trust, again = false}
 end
 

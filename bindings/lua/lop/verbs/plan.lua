@@ -38,7 +38,9 @@ local function recipe_of(opts, args)
     return flags.recipe("plan", opts, args[1])
   end
   check_alone(opts)
-  return (recipes.load(args[1], recipes.settings("plan", opts, args.settings), opts.trust))
+  local recipe, _, _, asked = recipes.load(args[1], recipes.settings("plan", opts, args.settings), opts.trust)
+  recipes.check_files(recipe, asked)
+  return recipe
 end
 
 -- The losses by width as a line of blocks, all to one scale, wide to narrow; "" where none were measured.
