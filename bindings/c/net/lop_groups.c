@@ -192,6 +192,57 @@ int lopL_net_ranks(lua_State *L)
     return 1;
 }
 
+/* Whether every entry of value v is of group i; has: by channel of the group, whether it stands there. */
+static bool holds_only(const lop_groups *q, int v, int i, bool *has)
+{
+    memset(has, 0, (size_t)q->group[i].width);
+    for (int64_t e = 0; e < q->channels[v]; e++) {
+        const int c = q->label[v][e];
+        if (c < 0 || q->group_of[c] != i) return false;
+        has[q->rank_of[c]] = true;
+    }
+    return q->channels[v] > 0;
+}
+
+/* The node that makes value v, or -1. */
+static int maker_of(const lop_graph *g, int v)
+{
+    for (int k = 0; k < g->nnode; k++)
+        for (int i = 0; i < g->node[k]->nout; i++)
+            if (g->node[k]->out[i] == v) return k;
+    return -1;
+}
+
+/* ---@param group string
+ * ---@return table[]         by value that has some of the group's channels and nothing else: which, ascending, and
+ *                            maker, the layer that makes it. No value may be left without any */
+int lopL_net_parts(lua_State *L)
+{
+    const lop_graph *g = lopL_checknet(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    const lopL_work *h = find_groups(L, g);
+    const lop_groups *q = &h->groups;
+    const int i = group_named(L, q, name);
+    bool *has = lua_newuserdatauv(L, (size_t)q->group[i].width, 0);
+    lua_Integer parts = 0;
+    lua_newtable(L);
+    for (int v = 0; v < q->nvalue; v++) {
+        const int k = maker_of(g, v);
+        lua_Integer count = 0;
+        if (k < 0 || !q->label[v] || !holds_only(q, v, i, has)) continue;
+        lua_newtable(L);
+        set_text(L, "maker", lop_node_label(g, g->node[k]));
+        for (int64_t r = 0; r < q->group[i].width; r++) {
+            if (!has[r]) continue;
+            lua_pushinteger(L, r + 1);
+            lua_rawseti(L, -2, ++count);
+        }
+        if (count == q->group[i].width) lua_pop(L, 1);
+        else lua_rawseti(L, -2, ++parts);
+    }
+    return 1;
+}
+
 /* Takes out channels that are one number everywhere, or that nothing reads, in place; the function stays.
  * ---@return integer count                     of channels
  * ---@return table<string, integer[]> kept     by group that lost some: its channels that stay, as numbered before */

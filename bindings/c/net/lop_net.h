@@ -23,5 +23,6 @@ int lopL_net_cut(lua_State *L);
 int lopL_net_channels(lua_State *L);
 int lopL_net_filters(lua_State *L);
 int lopL_net_ranks(lua_State *L);
+int lopL_net_parts(lua_State *L);
 int lopL_net_drop_dead(lua_State *L);
 #endif

@@ -363,6 +363,17 @@ local function all_units(base, recipe)
   return kinds.merge(base, widths, allowed), reasons
 end
 
+-- Why nothing is left that may be cut, and what would help.
+local function nothing_left(all)
+  for _, unit in ipairs(all) do
+    if unit.stream then
+      core.fail("unsupported", ("only residual streams can be cut ('%s'), and they stay whole: residual.stream = "
+                                .. '"coupled"'):format(unit.name))
+    end
+  end
+  core.fail("usage", "layers: every group is skipped")
+end
+
 --- A net with batch normalisation folded and dead channels dropped, and its units as the recipe has them.
 ---@return table              {base, list, before, place, unshared}: before, the groups' widths; place, of
 ---                           lop.engine.memory; unshared, the layers whose weights another had, too
@@ -378,7 +389,7 @@ function prune.open(original, set, held, opts)
   end
   if #all == 0 then core.fail("unsupported", "no group of channels can be cut: lop inspect --groups says why") end
   local list = rules.apply(base, all, opts.recipe)
-  if #list == 0 then core.fail("usage", "layers: every group is skipped") end
+  if #list == 0 then nothing_left(all) end
   local unshared = unshare(base, list)
   order.of(list, opts.order)            -- a wrong name is told before the work
   local place = memory.place(memory.needs(base, list, #set, #held, opts), opts.memory or math.huge, opts.scratch)

@@ -4,6 +4,7 @@
 local behind = require "lop.engine.behind"
 local choose = require "lop.engine.choose"
 local core = require "lop.core"
+local parts = require "lop.engine.parts"
 local reader = require "lop.engine.reader"
 local relu = require "lop.engine.relu"
 local stream = require "lop.engine.stream"
@@ -229,12 +230,8 @@ function solve.errors(net, unit, stats, opts)
   return errors
 end
 
---- The channels of a unit to keep, ascending, from 1.
----@param order integer[]|table|nil      from solve.order
----@param width integer?      nil: of a fixed lambda, what it leaves
----@return integer[] channels
----@return number? lambda
-function solve.keep(net, unit, stats, order, width, opts)
+-- The channels to keep, whatever values are left empty by it.
+local function chosen(net, unit, stats, order, width, opts)
   if order and order.lasso then
     local channels, _, lambda = order.lasso:width(width)
     local list = ranks_of(channels, views_of(net, unit, stats, opts).places)
@@ -255,6 +252,17 @@ function solve.keep(net, unit, stats, order, width, opts)
   local list = ranks_of(channels, places)
   table.sort(list)
   return list, lambda
+end
+
+--- The channels of a unit to keep, ascending, from 1.
+---@param order integer[]|table|nil      from solve.order
+---@param width integer?      nil: of a fixed lambda, what it leaves
+---@return integer[] channels
+---@return number? lambda
+function solve.keep(net, unit, stats, order, width, opts)
+  local channels, lambda = chosen(net, unit, stats, order, width, opts)
+  if type(method_of(unit, opts).method) == "table" then return channels, lambda end     -- they were named
+  return parts.keep(unit, channels, order and not order.lasso and order or nil), lambda
 end
 
 --- Whether a method solves for weights.

@@ -1,6 +1,7 @@
 -- bindings/lua/lop/engine/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
 local core = require "lop.core"
+local parts_of = require "lop.engine.parts"
 local reader = require "lop.engine.reader"
 
 local units = {}
@@ -52,9 +53,10 @@ local function wide_first(net, consumers)
   return table.move(thin, 1, #thin, #list + 1, list)
 end
 
--- Channels that the same layers read, and make, as often are a unit of their own: lists of ranks in the group, in the
--- order of the first of each. A stream that later stages only pad, say, is read whole by the last stage alone.
-local function tiers_of(net, group)
+-- Channels that the same layers read, make, and filter one by one, as often are a unit of their own: lists of ranks in
+-- the group, in the order of the first of each. A stream that later stages only pad, say, is read whole by the last
+-- stage alone; where parts of a group go through depthwise convolutions of several sizes, channels cost differently.
+local function tiers_of(net, group, all)
   local by, list, layers = {}, {}, 0
   for r = 1, group.width do by[r] = {} end
   local function count(ranks)
@@ -66,6 +68,10 @@ local function tiers_of(net, group)
   end
   for _, name in ipairs(group.consumers) do count(net:ranks(name, group.name)) end
   for _, name in ipairs(group.producers) do count(net:filters(name, group.name)) end
+  for _, part in ipairs(all) do
+    local window = net:window(part.maker)
+    if window and window.group > 1 then count(part) end
+  end
   local tiers = {}
   for r = 1, group.width do
     local key = table.concat(by[r], " ")
@@ -132,7 +138,7 @@ local function flat(c, taps, width)
 end
 
 -- One unit of a group: the channels of these ranks. Nil where no layer reads them.
-local function unit_of(net, group, consumers, ranks)
+local function unit_of(net, group, consumers, ranks, all)
   local unit = {group = group.name, group_width = group.width, width = #ranks, producers = {}, consumers = {},
                 stream = group.kind == "stream" or nil}
   if #ranks < group.width then
@@ -164,6 +170,7 @@ local function unit_of(net, group, consumers, ranks)
   unit.producer = unit.producers[1]
   unit.first = first_of(net, group.name, unit)
   unit.consumers = wide_first(net, unit.consumers)
+  parts_of.find(unit, all)
   return unit
 end
 
@@ -175,10 +182,11 @@ local function units_of(net, group)
     if not c then return {}, reason end
     consumers[i] = c
   end
-  local tiers = tiers_of(net, group)
+  local all = net:parts(group.name)
+  local tiers = tiers_of(net, group, all)
   local why
   for i, ranks in ipairs(tiers) do
-    local unit, reason = unit_of(net, group, consumers, ranks)
+    local unit, reason = unit_of(net, group, consumers, ranks, all)
     why = why or reason
     if unit then
       unit.name = #tiers == 1 and group.name or named[unit.producer] and unit.producer .. "#" .. i or unit.producer

@@ -90,6 +90,7 @@ end
 local function apply(unit, rule, min_width)
   unit.select, unit.own = rule.select, own_of(rule)
   unit.round_to, unit.min = rule.round_to, rule.min or not unit.kind and min_width or nil
+  if unit.least then unit.min = math.max(unit.min or 1, unit.least) end
   if rule.keep and not unit.kind then
     unit.fixed = units.nearest(unit, (unit.before or unit.width) * rule.keep)
   end
