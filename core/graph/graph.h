@@ -260,9 +260,10 @@ lop_status lop_graph_sample(lop_graph *g, int node, const int64_t *channel, int6
  * Gather and Add behind the convolution do it. UNSUPPORTED: another node; ARG. On MEMORY g can only be freed. */
 lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, int64_t count, const lop_tensor *rest,
                                 lop_error *err);
-/* Node `node` makes its one output no more: it is t (n, or a shape that broadcasts where it is read) from now on, given
- * (1, n, 1, 1) where t has one dimension; what nothing else needs goes with it. A residual branch vanishes so, its mean
- * added to the stream in its place. ARG: no such node, several outputs, or its output is the graph's. */
+/* Node `node` makes its one output no more: it is a copy of t from now on, whose shape broadcasts where that is read; a t
+ * of one dimension, a value a channel, is given the output's rank, (1, n, 1, ..). What nothing else needs goes with it. A
+ * residual branch vanishes so, its mean added to the stream in its place. ARG: no such node, several outputs, or its
+ * output is the graph's; SHAPE: more or fewer values than channels. On MEMORY g can only be freed. */
 lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, lop_error *err);
 
 /* ---- plain weights (graph/plain.c) ---- */

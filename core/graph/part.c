@@ -153,6 +153,27 @@ lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, 
 
 /* ---- a node gone, its output a constant ---- */
 
+/* The shape that a value is given: t's, or (1, n, 1, ..) of as many dimensions as it has now; 4 where that is not known. */
+static lop_status constant_shape(const lop_graph *g, const lop_node *n, const lop_tensor *t, lop_shape *made,
+                                 lop_error *err)
+{
+    *made = t->shape;
+    if (t->shape.ndim != 1) return LOP_OK;
+    lop_shapes s;
+    lop_status st = lop_graph_infer_known(g, &s, err);
+    if (st != LOP_OK) return st;
+    const int64_t values = t->shape.dim[0];
+    const bool known = s.known[n->out[0]];
+    const lop_shape now = known ? s.value[n->out[0]].shape : (lop_shape){4, {1, values, 1, 1}};
+    if (now.ndim < 2 || now.dim[1] != values)
+        st = lop_fail(err, LOP_E_SHAPE, "node '%s': %lld values for its %lld channels", lop_node_label(g, n),
+                      (long long)values, (long long)(now.ndim < 2 ? 0 : now.dim[1]));
+    *made = (lop_shape){now.ndim, {1, values}};
+    for (int d = 2; d < now.ndim; d++) made->dim[d] = 1;
+    lop_shapes_clear(&s);
+    return st;
+}
+
 lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, lop_error *err)
 {
     if (node < 0 || node >= g->nnode || g->node[node]->nout != 1)
@@ -162,8 +183,9 @@ lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, 
         if (g->output[k] == out)
             return lop_fail(err, LOP_E_ARG, "node '%s': its output is the graph's", lop_node_label(g, g->node[node]));
     lop_tensor made = {0};
-    const lop_shape flat = {4, {1, lop_tensor_size(t), 1, 1}};
-    lop_status st = lop_tensor_init(&made, t->type, t->shape.ndim == 1 ? &flat : &t->shape, err);
+    lop_shape shape;
+    lop_status st = constant_shape(g, g->node[node], t, &shape, err);
+    if (st == LOP_OK) st = lop_tensor_init(&made, t->type, &shape, err);
     if (st != LOP_OK) return st;
     memcpy(made.data, t->data, lop_tensor_bytes(t));
     lop_value *v = g->value[out];

@@ -37,6 +37,8 @@ describe("net:vanish", function()
     local function message(...) return tostring(select(2, pcall(net.vanish, net, ...))) end
     assert.matches("its output is the graph's", message("/fc/Gemm", lop.zeros {10}), 1, true)
     assert.matches("no layer 'zz'", message("zz", lop.zeros {10}), 1, true)
+    local name = net:layers()[1].name
+    assert.matches(("node '%s': 3 values for its"):format(name), message(name, lop.zeros {3}), 1, true)
   end)
 end)
 
@@ -83,6 +85,18 @@ describe("cuts = block", function()
       for _, group in ipairs(lop.plan(net, recipe {allocate = how}).groups) do keep[group.name] = group.keep end
       for _, layer in ipairs(report.layers) do assert.equal(layer.width_after, keep[layer.name], layer.name) end
     end
+  end)
+  it("gives the same bytes for the same seed, others for another", function()
+    local files = {}
+    for k, seed in ipairs {3, 3, 4} do
+      local net <close> = lop.prune(lop.load "recipes/models/digits-resnet/model.onnx", recipe {seed = seed})
+      files[k] = os.tmpname()
+      net:save(files[k])
+      local file <close> = assert(io.open(files[k], "rb"))
+      os.remove(files[k])
+      files[k] = file:read "a"
+    end
+    assert.is_true(files[1] == files[2] and files[1] ~= files[3])
   end)
   it("takes a least width at its word", function()
     local net = lop.load "recipes/models/digits-resnet/model.onnx"
