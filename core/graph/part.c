@@ -174,6 +174,22 @@ static lop_status constant_shape(const lop_graph *g, const lop_node *n, const lo
     return st;
 }
 
+/* A constant in a value's place, under its name. It comes after all values there are, as it does where the graph is read
+ * from a file that was written in between: both are then written alike. */
+static lop_status replace_value(lop_graph *g, int value, const lop_tensor *t, lop_error *err)
+{
+    int id = -1;
+    const lop_status st = lop_graph_add_constant(g, g->value[value]->name, t, &id, err);
+    if (st != LOP_OK) return st;
+    char *name = g->value[id]->name;
+    g->value[id]->name = g->value[value]->name;
+    g->value[value]->name = name;
+    for (int k = 0; k < g->nnode; k++)
+        for (int i = 0; i < g->node[k]->nin; i++)
+            if (g->node[k]->in[i] == value) g->node[k]->in[i] = id;
+    return LOP_OK;
+}
+
 lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, lop_error *err)
 {
     if (node < 0 || node >= g->nnode || g->node[node]->nout != 1)
@@ -188,11 +204,9 @@ lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, 
     if (st == LOP_OK) st = lop_tensor_init(&made, t->type, &shape, err);
     if (st != LOP_OK) return st;
     memcpy(made.data, t->data, lop_tensor_bytes(t));
-    lop_value *v = g->value[out];
-    lop_graph_remove_node(g, node);
-    lop_value_set_constant(v, &made);
-    v->type = made.type;
-    v->shaped = false;
+    st = replace_value(g, out, &made, err);
     lop_tensor_clear(&made);
+    if (st != LOP_OK) return st;
+    lop_graph_remove_node(g, node);
     return lop_graph_prune_dead(g, err);
 }

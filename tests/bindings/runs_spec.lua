@@ -108,6 +108,18 @@ describe("a run's folder", function()
       same_bytes(uncut, folder)
     end
   end)
+  it("goes on behind a branch that has vanished, to the same bytes", function()
+    local settings_of, uncut = {"net=digits-resnet", "cuts=width,block", "budget.speedup=10"}, fresh()
+    local result, gone = fine(uncut, {settings = settings_of}), 0
+    for _, layer in ipairs(result.layers) do gone = gone + (layer.branch and 1 or 0) end
+    assert.is_true(gone > 0)
+    for stop = 1, #result.layers - 1 do
+      local folder = fresh()
+      assert.is_false(run(folder, {stop = stop, settings = settings_of}))
+      fine(folder, {resume = true, again = folder})
+      same_bytes(uncut, folder)
+    end
+  end)
   it("goes on among masks, whose filters are bent and cut after them, to the same bytes", function()
     local settings_of = {"net=digits-resnet", "residual.input=filter-wise", "residual.keep=0.5", "order=backward"}
     local uncut = fresh()

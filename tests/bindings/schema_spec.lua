@@ -56,7 +56,7 @@ describe("a recipe's check", function()
       {{budget = {bytes = 0}}, "usage", "budget.bytes: 0 is out of range"},
       {{budget = {speedup = 0 / 0}}, "usage", "out of range"},
       {{budget = {speedup = math.huge}}, "usage", "out of range"},
-      {{budget = {widths = {a = 0}}}, "usage", "budget.widths.a: 0 is out of range"},
+      {{budget = {widths = {a = -1}}}, "usage", "budget.widths.a: -1 is out of range"},
       {{budget = {sped = 2}}, "usage", "unknown key 'budget.sped' (did you mean 'speedup'?)"},
       {{allocat = "error"}, "usage", "unknown key 'allocat' (did you mean 'allocate'?)"},
       {{allocate = "eror"}, "usage", "allocate: unknown eror (did you mean 'error'?)"},

@@ -1,4 +1,5 @@
 local lop = require "lop"                                       -- tests/bindings/times_spec.lua
+local blocks = require "lop.cuts.blocks"
 local job = require "lop.job"
 local kinds = require "lop.cuts.kinds"
 local nets = dofile "tests/bindings/nets.lua"
@@ -156,6 +157,38 @@ describe("lop.budget.times", function()
           assert.is_true(cost(widths) < cost(whole))
         end
       end
+    end
+  end)
+  it("foretells a net without a branch: its layers gone, the addition a step of its own", function()
+    local net, fused = open "digits-resnet", {net = clock.net}
+    local list = units.find(net)
+    local more = {model = "m", budget = {speedup = 2}, cuts = {"width", "block"}}
+    blocks.mark(net, list, schema.check(nets.recipe(path, more)))
+    local cost, whole = times.cost(net, list, clock), {}
+    function fused.steps(of)                                    -- additions behind a convolution take no time
+      local by, made = clock.steps(of), {}
+      for _, layer in ipairs(of:layers()) do
+        for _, v in ipairs(layer.outputs) do made[v.name] = layer.macs > 0 end
+        local behind = layer.op == "Add" and (made[layer.inputs[1].name] or made[layer.inputs[2].name])
+        if behind then by[layer.name] = nil end
+      end
+      return by
+    end
+    function fused.net(of)
+      local sum = 0
+      for _, ns in pairs(fused.steps(of)) do sum = sum + ns end
+      return sum
+    end
+    local other = times.cost(net, list, fused)
+    for i, unit in ipairs(list) do whole[i] = unit.width end
+    assert.equal(5, #blocks.free(list))
+    for _, b in ipairs(blocks.free(list)) do
+      local widths = table.move(whole, 1, #whole, 1, {})
+      blocks.drop(list, b, widths)
+      local made <close> = times.shape(net, list, widths)
+      assert.near(clock.net(made), cost(widths), 0.001 * clock.net(net), b.last)
+      assert.near(fused.net(made), other(widths), 0.001 * clock.net(net), b.last)
+      assert.is_true(cost(widths) < cost(whole))
     end
   end)
   it("meets a budget of milliseconds, which the shape it times then has", function()

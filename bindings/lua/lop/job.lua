@@ -1,5 +1,6 @@
 -- bindings/lua/lop/job.lua - a checked recipe carried out: data opened, overlap dropped, a net pruned and evaluated.
 
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local evaluate = require "lop.evaluate"
 local json = require "lop.json"
@@ -123,6 +124,8 @@ function job.show(result, out)
     end
   end
   out:columns_of(rows)
+  local gone = blocks.text(result.layers)
+  if gone then out:line("%s", gone) end
   for _, l in ipairs(result.layers) do
     if l.method then out:line("%s: chosen by %s, as what reads it is too wide for a Gram matrix", l.name, l.method) end
   end

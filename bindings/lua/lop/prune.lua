@@ -39,7 +39,7 @@ end
 
 -- Moves both before a layer. Frontiers go forward only: an order that goes back starts again from the pictures.
 local function stand_before(sides, base, net, name, passes)
-  local there, here = frontier.position(base, name) - 1, frontier.position(net, name) - 1
+  local there, here = frontier.position(base, name) - 1, frontier.before(base, net, name)
   for s, side in ipairs(sides) do
     if side.original.at > there or side.now.at > here then
       side.original:close()
@@ -203,8 +203,9 @@ local function do_unit(base, net, unit, i, report, sides, refits, own)
   if refits and report.width_after > 0 then refit(base, net, unit.producer, i, sides, own) end
   if report.width_after >= unit.width then return nil end
   if report.width_after == 0 then
-    blocks.vanish(net, unit, solve.statistics(base, net, unit, i, sides[1], own)[1])
-    report.error, report.channels = 1, json.array {}            -- of what varies, nothing is left
+    local b = unit.branch
+    if blocks.begins(unit) then blocks.vanish(net, b, solve.statistics(base, net, b.tail, i, sides[1], own)) end
+    report.error, report.channels, report.branch = 1, json.array {}, b.last     -- nothing that varies is left
     return {}
   end
   local channels
@@ -222,9 +223,11 @@ end
 -- refitted unless what reads that is changed too, later. Of a width: changed, whether one of its layers will be: its
 -- filters are refitted then. stand: the layer before which all that can be done.
 local function around_of(list, widths)
-  local maker, read_by, last = {}, {}, {}
+  local maker, read_by, last, gone = {}, {}, {}, {}
   for i, unit in ipairs(list) do
-    if unit.kind then
+    if widths[i] == 0 then
+      gone[unit] = true
+    elseif unit.kind then
       if widths[i] < unit.width then last[unit.producer] = unit end
     elseif #unit.producers == 1 and #unit.consumers == 1 and not (unit.partial or unit.view or unit.stream) then
       maker[unit.producer], read_by[unit.consumers[1].name] = unit, unit
@@ -234,6 +237,7 @@ local function around_of(list, widths)
     local after, before = maker[unit.producer], read_by[unit.producer]
     local stand = before and last[unit.producer] and before.first or unit.first
     if not unit.kind then
+      stand = gone[unit] and unit.branch.first or stand
       return {stand = stand, changed = after == unit and (last[unit.producer] or last[unit.consumers[1].name])}
     end
     if last[unit.producer] ~= unit then return {stand = stand} end
@@ -259,7 +263,8 @@ local function run(base, list, widths, set, held, opts)
     local entry = done <= finished and journal:entry(done) or {}
     local report = entry.report or {name = unit.name, kind = unit.kind, width_before = unit.before,
                                     width_after = widths[i], error = 0}
-    if widths[i] < unit.width or (first < i and opts.refit) then
+    local passed = widths[i] == 0 and not blocks.begins(unit)           -- it went with its branch
+    if not passed and (widths[i] < unit.width or (first < i and opts.refit)) then
       local own_turn = unit.first == unit.producer and (not unit.kind or widths[i] < unit.width)
       catch_up(base, net, opts.around(unit).stand, own_turn and unit.producer, due, i, sides, done > finished, opts)
       if own_turn then due[unit.producer] = nil end
@@ -359,7 +364,7 @@ local function all_units(base, recipe)
   if not allowed.width then
     for _, unit in ipairs(widths) do unit.fixed, unit.uncut = unit.width, true end
   end
-  if allowed.block then blocks.mark(base, widths) end
+  blocks.mark(base, widths, recipe)
   return kinds.merge(base, widths, allowed), reasons
 end
 
@@ -434,14 +439,16 @@ function prune.run(original, set, held, opts)
 end
 
 --- What prune.run would do; cuts nothing.
----@return table              {groups = {{name, width, keep, loss, curve, prunable, reason, stage}}, macs_before, ...};
----                           curve: {{width, loss}}, where it was measured; stage: where each meets the budget
+---@return table              {groups = {{name, width, keep, loss, curve, prunable, reason, stage, branch}}, ...};
+---                           curve: {{width, loss}}, where it was measured; stage: where each meets the budget;
+---                           branch: the layer that ended the branch that is gone, at keep 0
 function prune.plan(original, set, held, opts)
   local p, found, groups = prepare(original, set, held, opts), {}, {}
   for i, unit in ipairs(p.list) do
     if unit.group then
       local of = found[unit.group] or {gone = 0, loss = p.losses[i] and 0}
       of.gone, of.loss = of.gone + unit.width - p.widths[i], of.loss and p.losses[i] and of.loss + p.losses[i]
+      of.branch = p.widths[i] == 0 and unit.branch.last or of.branch
       of.curve = not unit.ranks and p.curves and p.curves[i]
       found[unit.group] = of
     end
@@ -451,7 +458,8 @@ function prune.plan(original, set, held, opts)
     local of = found[g.name]
     groups[i] = {stage = stage_of[g.producers[1]], name = g.name, width = p.before[g.name],
                  keep = g.width - (of and of.gone or 0),
-                 loss = of and of.loss, curve = of and of.curve or nil, prunable = g.prunable and of ~= nil,
+                 loss = of and of.loss, curve = of and of.curve or nil, branch = of and of.branch,
+                 prunable = g.prunable and of ~= nil,
                  reason = (g.reason ~= "" or not of) and prune.reason(g, p.reasons) or nil}
   end
   for i, unit in ipairs(p.list) do

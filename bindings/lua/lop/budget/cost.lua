@@ -2,6 +2,7 @@
 -- layer that is factored, or reads or writes a part of its channels, adds the difference, from its channels and filters
 -- as they are.
 
+local blocks = require "lop.cuts.blocks"
 local reader = require "lop.engine.reader"
 local units = require "lop.engine.units"
 
@@ -79,7 +80,10 @@ local function term(net, list, name, by_kind, kind)
     local i = by_kind[word]
     return i and widths[i] < list[i].width and widths[i] or nil
   end
+  local branches = {}
+  for _, b in ipairs(blocks.of(list)) do branches[#branches + 1] = b.layers[name] and b or nil end
   return function(widths)
+    if branches[1] and blocks.is_gone(branches[1], widths) then return 0 end
     local c, n = s[2] - gone(list, widths, reads), s[1] - gone(list, widths, makes)
     local read, extra = c, 0
     if input and widths[input] < list[input].width then read, extra = widths[input], f.read * widths[input] end

@@ -2,7 +2,9 @@
 -- its layer, so these are chosen together: losses are summed, the budget is priced (loss + price * cost), and for a
 -- price each neighbourhood, a width with the units of the layers it touches, is searched whole while the others stand;
 -- the price is bisected until the cost fits. In a residual net the neighbourhoods are apart, and each price is solved
--- exactly.
+-- exactly. A branch that may vanish is searched as it is, and then held against the net without it.
+
+local blocks = require "lop.cuts.blocks"
 
 local joint = {}
 
@@ -81,19 +83,39 @@ local function search(own, options, losses, cost, price, widths)
   return chosen
 end
 
-local function solve_at(price, lists, options, losses, cost, start)
-  local widths = table.move(start, 1, #start, 1, {})
-  for _ = 1, SWEEPS do
-    local changed = false
-    for _, own in ipairs(lists) do
-      local was = {}
-      for _, i in ipairs(own) do was[i] = widths[i] end
-      local chosen = search(own, options, losses, cost, price, widths)
-      for _, i in ipairs(own) do
-        widths[i] = chosen[i]
-        changed = changed or chosen[i] ~= was[i]
-      end
+local function copy_of(widths) return table.move(widths, 1, #widths, 1, {}) end
+
+-- Branches that are gone get the widths back that they had last.
+local function revive(branches, had, widths)
+  for _, b in ipairs(branches) do
+    if blocks.is_gone(b, widths) then
+      for i, w in pairs(had[b]) do widths[i] = w end
     end
+  end
+end
+
+-- Lets the branch go where that is worth more than its widths are.
+local function weigh(list, b, had, losses, cost, price, widths)
+  local was, mine = {}, price * cost(widths)
+  for _, places in ipairs {b.units, b.beside} do
+    for _, i in ipairs(places) do was[i], mine = widths[i], mine + losses[i][widths[i]] end
+  end
+  blocks.drop(list, b, widths)
+  had[b] = was
+  if losses[b.tail][0] + price * cost(widths) >= mine then revive({b}, had, widths) end
+end
+
+local function solve_at(price, lists, list, options, losses, cost, start, branches)
+  local widths, had = copy_of(start), {}
+  for _ = 1, SWEEPS do
+    local was, changed = copy_of(widths), false
+    revive(branches, had, widths)
+    for _, own in ipairs(lists) do
+      local chosen = search(own, options, losses, cost, price, widths)
+      for _, i in ipairs(own) do widths[i] = chosen[i] end
+    end
+    for _, b in ipairs(branches) do weigh(list, b, had, losses, cost, price, widths) end
+    for i, w in ipairs(widths) do changed = changed or w ~= was[i] end
     if not changed then break end
   end
   return widths
@@ -132,19 +154,21 @@ end
 ---@param grids integer[][]   by unit: the widths measured, ascending, the whole last
 ---@param losses table[]      by unit and width
 ---@param cost fun(widths: integer[]): number
+---@param branches table[]?   of lop.cuts.blocks, those that may vanish; the loss without stands at its last unit's 0
 ---@return integer[]? widths  nil where the cheapest of these exceeds the budget
 ---@return number? least      what that costs
-function joint.widths(list, grids, losses, cost, budget)
+function joint.widths(list, grids, losses, cost, budget, branches)
   local lists, whole = neighbourhoods(list), {}
   local options = options_of(list, grids, lists)
+  branches = branches or {}
   for i, unit in ipairs(list) do whole[i] = unit.fixed or unit.width end
   local top = cost(whole)
   local low, high = 0, 1e3 / top        -- per unit of cost; a loss of 1 is an output gone
-  local best = solve_at(high, lists, options, losses, cost, whole)
+  local best = solve_at(high, lists, list, options, losses, cost, whole, branches)
   if cost(best) > budget then return nil, cost(best) end
   for _ = 1, PRICES do
     local price = low == 0 and high / 10 or math.sqrt(low * high)
-    local found = solve_at(price, lists, options, losses, cost, whole)
+    local found = solve_at(price, lists, list, options, losses, cost, whole, branches)
     if cost(found) <= budget then
       best, high = found, price
     else

@@ -1,8 +1,10 @@
 -- bindings/lua/lop/budget/times.lua - what widths, ranks and samplers cost in time, in nanoseconds for one image. A
 -- layer with weights takes the time of its step in the whole net, by what lop.budget.timing's table says of the
 -- channels and filters that are left; any other layer takes a share, by the size of what it makes. Their sum is brought
--- to the time of the net.
+-- to the time of the net. A branch that vanishes takes its layers' times along; the addition that ended it, which
+-- its last layer did in passing, is then a step of its own, and timed as such in the net without all of them.
 
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local cost = require "lop.budget.cost"
 local reader = require "lop.engine.reader"
@@ -131,6 +133,31 @@ local function terms_of(net, list, whole, clock)
   return terms
 end
 
+-- The layer that adds a branch to its stream, by the branch's last.
+local function addition_of(net, last)
+  local output = net:layer(last).outputs[1].name
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.inputs) do
+      if v.name == output then return layer.name end
+    end
+  end
+end
+
+-- The branches of a list, and of each the time of its addition where it has vanished.
+local function branches_of(net, list, clock)
+  local branches, widths, extra = blocks.of(list), {}, {}
+  if #branches == 0 then return branches, extra end
+  for i, unit in ipairs(list) do widths[i] = unit.width end
+  for _, b in ipairs(branches) do blocks.drop(list, b, widths) end
+  local without <close> = units.shrunk(net, list, widths)
+  local before, after = clock.steps(net), clock.steps(without)
+  for k, b in ipairs(branches) do
+    local name = addition_of(net, b.last)
+    extra[k] = math.max(0, (after[name] or 0) - (before[name] or 0))
+  end
+  return branches, extra
+end
+
 --- The time as a function of the widths of a list of units.
 ---@param list table[]        from units.find and lop.cuts.kinds
 ---@param clock table?        lop.budget.timing's, where absent
@@ -139,16 +166,26 @@ function times.cost(net, list, clock)
   clock = clock or timing.clock
   local whole, slopes = slopes_of(net, list)
   local terms = terms_of(net, list, whole, clock)
+  local branches, extra = branches_of(net, list, clock)
+  local of = {}
+  for _, b in ipairs(branches) do
+    for name in pairs(b.layers) do of[name] = b end
+  end
+  local function time_of(t, widths)
+    local was = whole[t.layer]
+    local size = {channels = was.channels, filters = was.filters, elements = was.elements}
+    for _, s in ipairs(slopes[t.layer] or {}) do
+      size[s.key] = size[s.key] - s.by * (list[s.unit].width - widths[s.unit])
+    end
+    return t.time(size, widths)
+  end
   local function sum_of(widths)
     local sum = 0
     for _, t in ipairs(terms) do
-      local was = whole[t.layer]
-      local size = {channels = was.channels, filters = was.filters, elements = was.elements}
-      for _, s in ipairs(slopes[t.layer] or {}) do
-        size[s.key] = size[s.key] - s.by * (list[s.unit].width - widths[s.unit])
-      end
-      sum = sum + t.time(size, widths)
+      local b = of[t.layer]
+      sum = sum + (b and blocks.is_gone(b, widths) and 0 or time_of(t, widths))
     end
+    for k, b in ipairs(branches) do sum = sum + (blocks.is_gone(b, widths) and extra[k] or 0) end
     return sum
   end
   local full = {}

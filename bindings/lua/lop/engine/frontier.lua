@@ -59,6 +59,18 @@ function frontier.position(net, name)
   core.fail("notfound", "no layer '" .. name .. "'")
 end
 
+--- The place before a layer of the original in a network pruned from it: where it has vanished, before the next that is
+--- there.
+function frontier.before(base, net, name)
+  local at = {}
+  for i, layer in ipairs(net:layers()) do at[layer.name] = i - 1 end
+  local layers = base:layers()
+  for i = frontier.position(base, name), #layers do
+    if at[layers[i].name] then return at[layers[i].name] end
+  end
+  core.fail("notfound", "no layer '" .. name .. "', nor one behind it")
+end
+
 --- A frontier before the first layer.
 ---@param set lop.data        images in order
 ---@param passes {count: integer, store: table?}?     counts how often a net is run over the images; where the values of
@@ -86,10 +98,24 @@ function frontier:pass()
   if self.passes then self.passes.count = self.passes.count + 1 end
 end
 
--- What a part of a network makes of chunk i.
-local function run(self, part, i)
-  local values = self.store:get(self.chunks[i])
-  local made = {part:run(table.unpack(values))}
+-- The frontier's values that a network has: not those of a branch that vanished there.
+local function known_to(self, net)
+  local there, names, places = {}, {}, {}
+  for _, v in ipairs(net:inputs()) do there[v.name] = true end
+  for _, layer in ipairs(net:layers()) do
+    for _, v in ipairs(layer.outputs) do there[v.name] = true end
+  end
+  for k, name in ipairs(self.names) do
+    if there[name] then names[#names + 1], places[#places + 1] = name, k end
+  end
+  return names, places
+end
+
+-- What a part of a network makes of chunk i, of the values in these places.
+local function run(self, part, places, i)
+  local values, given = self.store:get(self.chunks[i]), {}
+  for k, place in ipairs(places) do given[k] = values[place] end
+  local made = {part:run(table.unpack(given))}
   self.store:done(values)
   return made
 end
@@ -99,10 +125,10 @@ function frontier:advance(net, position)
   if position <= self.at then return end
   if not self.moved then self:pass() end
   self.moved = true
-  local names = frontier.live(net, position)
-  local part = core.exec(net, self.names, names)
+  local names, known, places = frontier.live(net, position), known_to(self, net)
+  local part = core.exec(net, known, names)
   for i, entry in ipairs(self.chunks) do
-    local made = run(self, part, i)
+    local made = run(self, part, places, i)
     self.store:drop(entry)
     self.chunks[i] = self.store:put(made)
   end
@@ -117,8 +143,9 @@ end
 
 --- A function that computes the wanted values of chunk i from the frontier, in a network that is the same up to here.
 function frontier:part(net, wanted)
-  local part = core.exec(net, self.names, wanted)
-  return function(i) return table.unpack(run(self, part, i)) end
+  local known, places = known_to(self, net)
+  local part = core.exec(net, known, wanted)
+  return function(i) return table.unpack(run(self, part, places, i)) end
 end
 
 return frontier

@@ -1,5 +1,6 @@
 -- bindings/lua/lop/engine/units.lua - the groups of a network that the schedule can cut, and what their widths cost.
 
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local parts_of = require "lop.engine.parts"
 local reader = require "lop.engine.reader"
@@ -312,11 +313,9 @@ end
 ---@param widths integer[]
 ---@return lop.net
 function units.shrunk(net, list, widths)
-  local copy, keep, branches = net:clone(), {}, {}
+  local copy, keep = net:clone(), {}
   for i, unit in ipairs(list) do
-    if not unit.kind and widths[i] == 0 then
-      branches[#branches + 1] = unit.consumers[1].name
-    elseif not unit.kind and widths[i] < unit.width then
+    if not unit.kind and widths[i] > 0 and widths[i] < unit.width then
       keep[unit.group] = keep[unit.group] or units.all(unit)
       for at = widths[i] + 1, unit.width do keep[unit.group][unit.ranks and unit.ranks[at] or at] = false end
     end
@@ -327,14 +326,16 @@ function units.shrunk(net, list, widths)
     keep[name] = left
   end
   if next(keep) then copy:cut(keep) end
-  for _, name in ipairs(branches) do
-    copy:vanish(name, core.zeros({copy:layer(name).weight:shape()[1]}, "float32"))
+  for _, b in ipairs(blocks.of(list)) do
+    if blocks.is_gone(b, widths) then
+      copy:vanish(b.last, core.zeros({copy:layer(b.last).weight:shape()[1]}, "float32"))
+    end
   end
   return copy
 end
 
--- One part's cost as a function of widths.
-local function sum_of(list, p, whole, slope, both)
+-- One part's cost as a function of widths. extra: what the net has more, by branch and part, where that has vanished.
+local function sum_of(list, p, whole, slope, both, branches, extra)
   return function(widths)
     local sum = whole[p]
     for i, u in ipairs(list) do sum = sum - slope[i][p] * (u.width - widths[i]) end
@@ -342,25 +343,34 @@ local function sum_of(list, p, whole, slope, both)
       local gone, beside, more = list[b[1]].width - widths[b[1]], list[b[2]].width - widths[b[2]], b[3][p]
       sum = sum + (b[1] ~= b[2] and more * gone * beside or more * gone * (gone - 1) // 2)
     end
+    for k, b in ipairs(branches) do sum = sum + (blocks.is_gone(b, widths) and extra[k][p] or 0) end
     return sum
   end
 end
 
 --- The cost of each part of a net as a function of widths. It is measured: on copies of the net with one channel less
---- of each unit, and of each two that meet in a layer (two less where a unit meets itself); with these it is exact.
+--- of each unit, and of each two that meet in a layer (two less where a unit meets itself), and without each branch
+--- that may vanish; with these it is exact.
 ---@param kind string         of units.measure
 ---@param of table<string, integer>?  by layer its part; nil: all are one
 ---@param parts integer?
 ---@return (fun(widths: integer[]): number)[]
 function units.costs(net, list, kind, of, parts)
   local function measure(copy) return of and units.parts(copy, kind, of, parts) or {units.measure(copy, kind)} end
-  local whole, slope, both = measure(net), {}, {}
-  local function less(...)
+  local whole, slope, both, branches, extra = measure(net), {}, {}, blocks.of(list), {}
+  local function widths_of()
     local widths = {}
     for i, unit in ipairs(list) do widths[i] = unit.width end
-    for _, i in ipairs {...} do widths[i] = widths[i] - 1 end
+    return widths
+  end
+  local function at(widths)
     local copy <close> = units.shrunk(net, list, widths)
     return measure(copy)
+  end
+  local function less(...)
+    local widths = widths_of()
+    for _, i in ipairs {...} do widths[i] = widths[i] - 1 end
+    return at(widths)
   end
   for i in ipairs(list) do
     slope[i] = less(i)
@@ -372,7 +382,17 @@ function units.costs(net, list, kind, of, parts)
     both[k] = {p[1], p[2], sums}
   end
   local costs = {}
-  for p = 1, #whole do costs[p] = sum_of(list, p, whole, slope, both) end
+  for k in ipairs(branches) do extra[k] = {} end
+  for p = 1, #whole do
+    for k in ipairs(branches) do extra[k][p] = 0 end
+    costs[p] = sum_of(list, p, whole, slope, both, branches, extra)
+  end
+  for k, b in ipairs(branches) do
+    local widths = widths_of()
+    blocks.drop(list, b, widths)
+    local left = at(widths)
+    for p = 1, #whole do extra[k][p] = left[p] - costs[p](widths) end
+  end
   return costs
 end
 

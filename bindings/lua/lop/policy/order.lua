@@ -5,14 +5,16 @@ local core = require "lop.core"
 local order = {}
 
 --- Units as a recipe's functions see them.
----@return {name: string, width: integer, producers: string[], consumers: string[], fixed: integer?}[]
+---@return {name: string, width: integer, producers: string[], consumers: string[], fixed: integer?, branch: string?}[]
+---        branch: the layer that ends the residual branch which vanishes at width 0
 function order.groups(list)
   local groups = {}
   for i, unit in ipairs(list) do
     local consumers = {}
     for k, c in ipairs(unit.consumers) do consumers[k] = c.name end
     groups[i] = {name = unit.name, width = unit.width, consumers = consumers, fixed = unit.fixed,
-                 producers = {table.unpack(unit.producers)}, round_to = unit.round_to, min = unit.min}
+                 producers = {table.unpack(unit.producers)}, round_to = unit.round_to, min = unit.min,
+                 branch = unit.branch and unit.branch.last}
   end
   return groups
 end

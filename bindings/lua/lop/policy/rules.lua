@@ -1,6 +1,7 @@
 -- bindings/lua/lop/policy/rules.lua - what a recipe's `layers`, `round_to` and `budget` (widths, min_width) say of each
 -- unit.
 
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local lambda = require "lop.lambda"
 local masks = require "lop.cuts.masks"
@@ -118,7 +119,7 @@ local function fix_widths(net, list, widths)
     if widths[name] > whole then
       core.fail("usage", ("budget.widths: '%s' is %d channels wide, %d asked for"):format(name, whole, widths[name]))
     end
-    if widths[name] < whole and widths[name] < (unit.min or 1) then
+    if widths[name] < whole and math.max(widths[name], 1) < (unit.min or 1) then
       core.fail("usage", ("budget.widths: '%s' is to be %d channels wide, its least width is %d (min_width, "
                           .. "layers.NAME.min)"):format(name, widths[name], unit.min))
     end
@@ -127,9 +128,13 @@ local function fix_widths(net, list, widths)
     end
     given[unit], unit.fixed = name, math.min(widths[name], unit.width)
   end
-  for _, unit in ipairs(list) do
+  local found, said = {}, {}
+  for i, unit in ipairs(list) do
     if not given[unit] and unit.kind ~= "mask" then unit.fixed = unit.width end
+    found[i], said[i] = unit.fixed, given[unit] ~= nil
   end
+  blocks.settle(list, found, said, "budget.widths")
+  for i, unit in ipairs(list) do unit.fixed = found[i] end
 end
 
 -- Without a budget a unit's width is what its fixed lambda leaves, or said by its layer.

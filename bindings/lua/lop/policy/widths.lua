@@ -1,6 +1,7 @@
 -- bindings/lua/lop/policy/widths.lua - from a budget to the width of each unit, by the way that `allocate` names.
 
 local allocate = require "lop.budget.allocate"
+local blocks = require "lop.cuts.blocks"
 local core = require "lop.core"
 local costs = require "lop.budget.cost"
 local names = require "lop.policy.names"
@@ -155,13 +156,14 @@ local function width_of(given, i, unit)
   for _, name in ipairs(unit.producers) do
     if w == nil then w = given[name] end
   end
-  if w == nil then return unit.fixed or unit.width end
+  if w == nil then return unit.fixed or unit.width, unit.fixed ~= nil end
   local whole = math.type(w) and math.tointeger(w)
+  if whole == 0 and not unit.fixed then return 0, true end
   if not whole or whole < 1 or whole > unit.width then
     core.fail("usage", ("allocate: the width of group '%s' is %s: 1 to %d expected"):format(unit.name,
               math.type(w) and tostring(w) or "a " .. type(w), unit.width))
   end
-  return unit.fixed or units.nearest(unit, whole)
+  return unit.fixed or units.nearest(unit, whole), true
 end
 
 -- A width that is nobody's would be passed over in silence.
@@ -194,8 +196,9 @@ end
 local function read_widths(list, given)
   if type(given) ~= "table" then core.fail("usage", "allocate: widths expected, got " .. type(given)) end
   check_places(list, given)
-  local found = {}
-  for i, unit in ipairs(list) do found[i] = width_of(given, i, unit) end
+  local found, said = {}, {}
+  for i, unit in ipairs(list) do found[i], said[i] = width_of(given, i, unit) end
+  blocks.settle(list, found, said, "allocate")
   return found
 end
 
@@ -323,15 +326,20 @@ end
 -- Why less is left than the budget allows; nil where it is met.
 function widths.reason(list, cost, goal, found)
   if cost(found) >= goal.target * (1 - NEAR) then return nil end
-  local room, whole = false, true
-  for i, unit in ipairs(list) do
-    local wider, now = not unit.fixed and units.next(unit, found[i] + 1, 1), found[i]
-    if wider then
-      whole = false
-      found[i] = wider
-      room = room or cost(found) <= goal.target
-      found[i] = now
+  local room, whole, gone = false, true, blocks.gone(blocks.of(list), found)
+  local function try(places, from)
+    local more = table.move(found, 1, #found, 1, {})
+    for _, i in ipairs(places) do
+      more[i] = not list[i].fixed and units.next(list[i], from or found[i] + 1, 1)
+      if not more[i] then return end
     end
+    whole, room = false, room or cost(more) <= goal.target
+  end
+  for i in ipairs(list) do
+    if not gone[i] then try {i} end
+  end
+  for _, b in ipairs(blocks.free(list)) do
+    if blocks.is_gone(b, found) then try(b.units, 1) end
   end
   if whole then return "no group is left to be widened" end
   return room and "the way of allocation allows no more" or "the next step of any width would exceed it"

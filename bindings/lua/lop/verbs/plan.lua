@@ -6,9 +6,10 @@ local job = require "lop.job"
 local json = require "lop.json"
 local masks = require "lop.cuts.masks"
 local memory = require "lop.engine.memory"
-local blocks = require "lop.plot.text"
+local blocks = require "lop.cuts.blocks"
 local prune = require "lop.prune"
 local recipes = require "lop.recipe"
+local text = require "lop.plot.text"
 local widths = require "lop.policy.widths"
 
 local CURVE = 8                         -- characters of a curve
@@ -50,7 +51,7 @@ local function curve_text(curve, most)
     local at = #curve - math.floor(k * (#curve - 1) / math.max(math.min(#curve, CURVE) - 1, 1) + 0.5)
     losses[#losses + 1] = curve[at].loss
   end
-  return blocks.blocks(losses, most)
+  return text.blocks(losses, most)
 end
 
 local function show(plan, out)
@@ -69,6 +70,8 @@ local function show(plan, out)
     out:line("by width: the loss of each group cut alone, from all its channels down to an eighth, logarithmic " ..
              "below %.3g", most)
   end
+  local gone = blocks.text(plan.groups)
+  if gone then out:line("%s", gone) end
   out:line("macs %d to %d (%.2fx)", plan.macs_before, plan.macs_after, plan.macs_before / plan.macs_after)
   local apart = job.unshared(plan.unshared)
   if apart then out:line("%s", apart) end
