@@ -132,19 +132,35 @@ static bool grows_by_images(const lop_exec *e, const lop_shapes *two, const lop_
     return true;
 }
 
+/* A file that fixes the first dimension of all its inputs to 1 says what one image gives, however its inner sizes are
+ * written (exporters leave the 1 in the sizes of a Reshape): more images are more runs. */
+static bool is_of_one_image(const lop_exec *e)
+{
+    for (int i = 0; i < e->graph->ninput; i++) {
+        const lop_value *v = e->graph->value[e->graph->input[i]];
+        if (!lop_value_is_initializer(v) && (!v->shaped || v->shape.ndim < 1 || v->shape.dim[0] != 1)) return false;
+    }
+    for (int i = 0; i < e->ngiven + e->nwanted; i++) {
+        const int v = i < e->ngiven ? e->given[i] : e->wanted[i - e->ngiven];
+        if (!e->shapes.known[v] || e->shapes.value[v].shape.ndim < 1 || e->shapes.value[v].shape.dim[0] < 1) return false;
+    }
+    return true;
+}
+
 /* Do images stay apart? Shapes at a doubled first dimension must double there and nowhere else. */
 static lop_status keeps_images_apart(const lop_exec *e, const bool *need, bool *apart, lop_error *err)
 {
     lop_shape inputs[64];
     int n = 0;
-    *apart = false;
-    for (int i = 0; i < e->graph->ninput && n < 64; i++) {
+    *apart = is_of_one_image(e);
+    for (int i = 0; !*apart && i < e->graph->ninput && n < 64; i++) {
         const int v = e->graph->input[i];
         if (lop_value_is_initializer(e->graph->value[v])) continue;
         inputs[n] = e->shapes.value[v].shape;
         if (inputs[n].ndim < 1 || inputs[n].dim[0] != 1) return LOP_OK;
         inputs[n++].dim[0] = 2;
     }
+    if (*apart) return LOP_OK;
     lop_shapes two;
     lop_error ignored;
     if (lop_graph_infer(e->graph, inputs, &two, &ignored) != LOP_OK) return LOP_OK;     /* a fixed Reshape, say */

@@ -100,8 +100,9 @@ static lop_status check_inputs(const lop_exec *e, const lop_tensor *in, int64_t 
         const lop_tensor *want = &e->shapes.value[e->given[k]];
         char came[96], expected[96];
         lop_shape shape = in[k].shape;
-        const int64_t count = e->per_image && shape.ndim > 0 ? shape.dim[0] : 1;
-        if (e->per_image && shape.ndim > 0) shape.dim[0] = 1;
+        const int64_t one = e->per_image && want->shape.ndim > 0 ? want->shape.dim[0] : 0;      /* rows of an image */
+        const int64_t count = one > 0 && shape.ndim > 0 ? shape.dim[0] / one : 1;
+        if (one > 0 && shape.ndim > 0 && shape.dim[0] % one == 0) shape.dim[0] = one;
         if (in[k].type != want->type)
             return lop_fail(err, LOP_E_SHAPE, "input '%s': %s given, %s expected", name, lop_dtype_name(in[k].type),
                             lop_dtype_name(want->type));

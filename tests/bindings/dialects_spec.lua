@@ -5,23 +5,41 @@ local W = {w1 = lop.randn({6, 3, 3, 3}, {seed = 1}), b1 = lop.randn({6}, {seed =
            w2 = lop.randn({4, 6, 1, 1}, {seed = 3}), b2 = lop.randn({4}, {seed = 4}),
            w3 = lop.randn({5, 4}, {seed = 5}), b3 = lop.randn({5}, {seed = 6})}
 
-local function net_of(nodes, constants, kind)
+-- rows: the node that makes the Gemm's rows, where it is no Flatten; batch: what the file says of it.
+local function net_of(nodes, constants, kind, rows, batch)
   local list = {}
   for _, n in ipairs(nodes or {}) do list[#list + 1] = n end
   for _, n in ipairs {
     {op = "Conv", name = "first", inputs = {"x", "w1", "b1"}, outputs = {"a"}, attributes = {pads = {1, 1, 1, 1}}},
     {op = "Relu", inputs = {"a"}, outputs = {"h"}},
     {op = "Conv", name = "second", inputs = {"h", "w2", "b2"}, outputs = {"c"}},
-    {op = "GlobalAveragePool", inputs = {"c"}, outputs = {"p"}}, {op = "Flatten", inputs = {"p"}, outputs = {"f"}},
+    {op = "GlobalAveragePool", inputs = {"c"}, outputs = {"p"}},
+    rows or {op = "Flatten", inputs = {"p"}, outputs = {"f"}},
     {op = "Gemm", name = "fc", inputs = {"f", "w3", "b3"}, outputs = {"y"}, attributes = {transB = 1}}} do
     list[#list + 1] = n
   end
-  return lop.graph {opset = 13, inputs = {{name = "x", shape = {"N", 3, 8, 8}, type = kind}}, outputs = {"y"},
-                    nodes = list, constants = constants}
+  return lop.graph {opset = 13, inputs = {{name = "x", shape = {batch or "N", 3, 8, 8}, type = kind}},
+                    outputs = {"y"}, nodes = list, constants = constants}
+end
+
+local function with(constants, name, value)
+  local all = {[name] = value}
+  for key, t in pairs(constants) do all[key] = t end
+  return all
 end
 
 local dialects = {
   ["initializers"] = function() return net_of(nil, W) end,
+  ["a batch of 1 written into a Reshape"] = function()
+    return net_of(nil, with(W, "sizes", lop.tensor({1, 4}, "int64")), nil,
+                  {op = "Reshape", inputs = {"p", "sizes"}, outputs = {"f"}}, 1)
+  end,
+  ["an operator that may join images"] = function()
+    return net_of(nil, W, nil, {op = "Einsum", inputs = {"p"}, outputs = {"f"}, attributes = {equation = "nchw->nc"}})
+  end,
+  ["a layer that nothing reads"] = function()
+    return net_of({{op = "Conv", name = "unread", inputs = {"x", "w1"}, outputs = {"u"}}}, W)
+  end,
   ["Constant nodes"] = function()
     local nodes = {}
     for _, name in ipairs {"w1", "b1", "w2", "b2", "w3", "b3"} do
@@ -99,5 +117,15 @@ describe("weights as exporters write them", function()
       assert.is_true(difference < most, difference)
     end)
   end
+  it("counts a layer that nothing reads nowhere", function()
+    local recipe = {calibrate = {data = "npz:" .. pictures}, preprocess = "none", budget = {speedup = 1.5}}
+    local _, report = lop.prune(dialects["a layer that nothing reads"](), recipe)
+    assert.equal(plain:macs(), report.macs_before)
+  end)
+  it("leaves a free batch free where images had to be taken one by one", function()
+    local net = lop.prune(dialects["an operator that may join images"](),
+                          {calibrate = {data = "npz:" .. pictures}, preprocess = "none", budget = {keep = 0.5}})
+    assert.equal("?", net:describe().inputs[1].declared[1])
+  end)
   teardown(function() os.remove(pictures) end)
 end)

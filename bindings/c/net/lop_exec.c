@@ -67,7 +67,16 @@ static int exec_run(lua_State *L)
     return p->nwanted;
 }
 
-static const luaL_Reg methods[] = {{"run", exec_run}, {NULL, NULL}};
+/* ---@return boolean         whether it takes any number of images: each is computed by itself */
+static int exec_per_image(lua_State *L)
+{
+    const part *p = luaL_testudata(L, 1, LOPL_EXEC);
+    if (!p || !p->exec) return lopL_argerror(L, 1, "exec", "lop.exec");
+    lua_pushboolean(L, lop_exec_per_image(p->exec));
+    return 1;
+}
+
+static const luaL_Reg methods[] = {{"run", exec_run}, {"per_image", exec_per_image}, {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", exec_gc}, {"__close", exec_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"exec", exec_new}, {NULL, NULL}};
 

@@ -258,3 +258,15 @@ int lopL_net_drop_dead(lua_State *L)
     push_kept(L, &h->groups, gone);
     return 2;
 }
+
+/* Takes out nodes whose outputs nothing needs, in place.
+ * ---@return integer count */
+int lopL_net_drop_unread(lua_State *L)
+{
+    lop_graph *g = lopL_checknet(L, 1);
+    const int before = g->nnode;
+    lop_error err;
+    lopL_check(L, lop_graph_prune_dead(g, &err), &err);
+    lua_pushinteger(L, before - g->nnode);
+    return 1;
+}

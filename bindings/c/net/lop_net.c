@@ -589,7 +589,7 @@ static const luaL_Reg methods[] = {
     {"sample", net_sample},
     {"write_part", net_write_part}, {"vanish", net_vanish},
     {"window", net_window}, {"attribute", net_attribute}, {"channels", lopL_net_channels}, {"ranks", lopL_net_ranks},
-    {"parts", lopL_net_parts},
+    {"parts", lopL_net_parts}, {"drop_unread", lopL_net_drop_unread},
     {"filters", lopL_net_filters}, {"fold_bn", net_fold_bn}, {"drop_dead", lopL_net_drop_dead},
     {"fold_constants", net_fold_constants}, {"to_float32", net_to_float32}, {"meta", net_meta},
     {"forward", net_forward}, {NULL, NULL}};

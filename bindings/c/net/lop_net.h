@@ -25,4 +25,5 @@ int lopL_net_filters(lua_State *L);
 int lopL_net_ranks(lua_State *L);
 int lopL_net_parts(lua_State *L);
 int lopL_net_drop_dead(lua_State *L);
+int lopL_net_drop_unread(lua_State *L);
 #endif

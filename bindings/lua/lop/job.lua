@@ -34,6 +34,17 @@ local function fix_sizes(net, set, out)
            table.concat(set.shape, "x"))
 end
 
+-- A free batch is one image where the operators may join images (an Einsum, rows of all images in one Reshape): each
+-- image is then computed by itself, until the result is written.
+local function fix_batch(net, out)
+  local inputs, outputs = net:inputs(), {}
+  if #inputs ~= 1 or not inputs[1].shape then return end
+  for i, v in ipairs(net:outputs()) do outputs[i] = v.name end
+  if core.exec(net, {inputs[1].name}, outputs):per_image() then return end
+  net:set_shape(inputs[1].name, inputs[1].shape)
+  out:note("the net joins the images of a batch: it is pruned for one at a time")
+end
+
 --- Opens what a recipe names.
 ---@param net lop.net?       in place of the recipe's model
 ---@return table              {net, preprocess, whole, set, held, test, dropped}
@@ -41,6 +52,8 @@ function job.open(recipe, out, net)
   net = (net or core.load(recipe.model)):clone()
   local changed = net:to_float32()
   if changed > 0 then out:note("float16, bfloat16 and float64 are taken as float32 (%d places)", changed) end
+  local unread = net:drop_unread()
+  if unread > 0 then out:note("%d nodes whose outputs nothing reads are left out, and counted nowhere", unread) end
   local how = recipe.preprocess or net:meta("lop.preprocess")
   local function open(part)
     return evaluate.open(net, part.data, {preprocess = how, split = part.split}, out)
@@ -52,6 +65,7 @@ function job.open(recipe, out, net)
   local limit = recipe.evaluate and recipe.evaluate.images
   if test and limit and limit < #test then test = test:take(limit, recipe.seed) end
   evaluate.check_fit(net, recipe.model, whole, recipe.calibrate.data)
+  fix_batch(net, out)
   local set, dropped = without_overlap(whole, test, recipe, out)
   local part, held = prune.split(set, recipe.calibrate.images, recipe.seed)
   return {net = net, declared = declared, preprocess = how, whole = whole, set = part, held = held, test = test,
