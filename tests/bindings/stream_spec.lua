@@ -65,6 +65,27 @@ describe("a residual stream", function()
       assert.is_true((small:forward(x) - before):norm() < 3e-3 * before:norm(), order)
     end
   end)
+  it("is cut where matrices along the last dimension make it", function()
+    local function randn(seed, ...) return lop.randn({...}, {seed = seed, type = "float32"}) * 0.4 end
+    local net = lop.graph {
+      inputs = {{name = "x", shape = {"N", 3, 16, 16}}}, outputs = {"y"},
+      constants = {w = nets.twins(randn(1, 8, 3, 3, 3)), b = nets.twins(randn(2, 8)), up = randn(3, 8, 12),
+                   down = nets.twins(randn(4, 8, 12)):transpose(1, 2):clone(), f = randn(5, 5, 8)},
+      nodes = {
+        {op = "Conv", name = "stem", inputs = {"x", "w", "b"}, outputs = {"s"}, attributes = {pads = {1, 1, 1, 1}}},
+        {op = "Transpose", inputs = {"s"}, outputs = {"t"}, attributes = {perm = {0, 2, 3, 1}}},
+        {op = "MatMul", name = "up", inputs = {"t", "up"}, outputs = {"u"}},
+        {op = "Relu", inputs = {"u"}, outputs = {"r"}},
+        {op = "MatMul", name = "down", inputs = {"r", "down"}, outputs = {"d"}},
+        {op = "Transpose", inputs = {"d"}, outputs = {"q"}, attributes = {perm = {0, 3, 1, 2}}},
+        {op = "Add", inputs = {"s", "q"}, outputs = {"a"}},
+        {op = "GlobalAveragePool", inputs = {"a"}, outputs = {"g"}}, {op = "Flatten", inputs = {"g"}, outputs = {"h"}},
+        {op = "Gemm", name = "fc", inputs = {"h", "f"}, outputs = {"y"}, attributes = {transB = 1}}}}
+    local small = prune(net, {budget = {widths = {stem = 4, up = 11}}, residual = coupled})
+    assert.same({11, 4}, small:layer("down").weight:shape())
+    local before = net:forward(x)
+    assert.is_true((small:forward(x) - before):norm() < 0.05 * before:norm())
+  end)
   it("loses the channels that no layer looks at, exactly", function()
     local net = nets.residual({2, 2}, 6, false, unread)
     local small, report = prune(net, {budget = {widths = {stem = 4}}, residual = coupled, reconstruct = {ridge = 0}})

@@ -50,12 +50,13 @@ function solve.options(unit, opts)
   return copy
 end
 
--- Filters of a layer that are cut already: of an output of the original, what is left of them.
-local function kept_of(run, kept)
+-- Filters of a layer that are cut already: of an output of the original, what is left of them. A MatMul makes its
+-- filters along the last dimension.
+local function kept_of(layer, run, kept)
   if not kept then return run end
   return function(i)
     local whole = run(i)
-    local part = whole:index(2, kept)
+    local part = whole:index(layer.op == "MatMul" and #whole:shape() or 2, kept)
     whole:close()
     return part
   end
@@ -63,7 +64,8 @@ end
 
 --- A layer's own original output: the target of one that is rebuilt with all its channels.
 function solve.own_target(base, name, original, opts)
-  return kept_of(original:part(base, {base:layer(name).outputs[1].name}), opts.kept and opts.kept[name])
+  local layer = base:layer(name)
+  return kept_of(layer, original:part(base, {layer.outputs[1].name}), opts.kept and opts.kept[name])
 end
 
 --- The target of a consumer: its output in the original; where that is added to a stream, the original's sum
@@ -74,7 +76,8 @@ end
 function solve.target(base, net, consumer, original, now, opts)
   local residual = opts.compensate and consumer.residual
   if not residual then return solve.own_target(base, consumer.name, original, opts) end
-  local sum = kept_of(original:part(base, {residual.name}), opts.kept and opts.kept[consumer.name])
+  local sum = kept_of(base:layer(consumer.name), original:part(base, {residual.name}),
+                      opts.kept and opts.kept[consumer.name])
   local beside = now:part(net, {residual.other})
   return function(i)
     local whole, now_there = sum(i), beside(i)
