@@ -220,6 +220,19 @@ describe("lop.budget.times", function()
       assert.near(1, plan.budget.after / plan.budget.target, 0.05, allocation)
     end
   end)
+  it("takes the nearest widths where a corrected target is out of reach", function()
+    local net = nets.plain()
+    local slow = {steps = clock.steps}          -- hardly falls: each round is to halve the rest again
+    function slow.net(n) return clock.net(net) ^ 0.8 * clock.net(n) ^ 0.2 end
+    local recipe = nets.recipe(path, {model = "plain.onnx", budget = {ms = 0.3e-6 * clock.net(net)},
+                                      allocate = "error"})
+    local set = lop.data("npz:" .. path, {preprocess = "none"})
+    local opts = job.options(schema.check(recipe), {set = set, held = set, net = net, bytes = 0})
+    opts.clock = slow
+    local budget = prune.plan(net, set, set, opts).budget
+    assert.equal("no widths were found that take the time asked for", budget.reason)
+    assert.is_true(budget.after > budget.target and budget.after < 0.9 * budget.before)
+  end)
   it("says where no widths take the time asked for", function()
     local net = nets.plain()
     local odd = {steps = clock.steps}

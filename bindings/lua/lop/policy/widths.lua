@@ -304,7 +304,11 @@ local function in_time(base, list, cost, goal, solve, clock)
   local aim, best, last = {}, {off = math.huge}, {}
   for key, value in pairs(goal) do aim[key] = value end
   for _ = 1, ROUNDS do
-    local found, losses, curves = solve(list, cost, aim)
+    local met, found, losses, curves = pcall(solve, list, cost, aim)
+    if not met then
+      if best.widths and type(found) == "table" and found.code == "arg" then break end        -- too far corrected
+      error(found, 0)
+    end
     local net <close> = times.shape(base, list, found)
     local now = clock.net(net)
     local off = math.abs(now / goal.target - 1)
