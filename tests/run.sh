@@ -28,7 +28,7 @@ for t in "$out"/tests/*/test_*; do
 done
 echo "C: $passed passed, $failed failed, $skipped skipped"
 
-if [ -f "$out/lib/lua/5.4/lop/core.so" ] && ls tests/bindings/*_spec.lua >/dev/null 2>&1; then
+if [ -f "$out/lib/lua/5.4/lop/core.so" ] && ls tests/bindings/*/*_spec.lua >/dev/null 2>&1; then
     preload=
     case $out in *asan) preload=$(gcc -print-file-name=libasan.so) ;; esac
     share=$out/share/lua/5.4

@@ -1,5 +1,5 @@
 /* tests/core/onnx/test_functions.c - local functions: bodies in the place of calls, under which names; what is refused.
- * What they compute: tests/bindings/golden_spec.lua. */
+ * What they compute: tests/bindings/net/golden_spec.lua. */
 #include "wire.h"
 #include "same.h"
 #include "ops/ops.h"
