@@ -1,4 +1,5 @@
--- tests/bindings/engine/store_spec.lua - what waits on disk comes back as it was, and pruning from there gives the same bytes.
+-- tests/bindings/engine/store_spec.lua - what waits on disk comes back as it was, and pruning from there gives the
+-- same bytes.
 local lop = require "lop"
 local core = require "lop.core"
 local frontier = require "lop.engine.frontier"

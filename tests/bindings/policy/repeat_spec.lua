@@ -1,4 +1,5 @@
--- tests/bindings/policy/repeat_spec.lua - the program gives the same bytes every time, and keeps to the memory it foretells.
+-- tests/bindings/policy/repeat_spec.lua - the program gives the same bytes every time, and keeps to the memory it
+-- foretells.
 local core = require "lop.core"
 local json = require "dkjson"
 

@@ -1,4 +1,5 @@
--- tests/bindings/program/cli_spec.lua - the program as a process: verbs, scripts, the prompt behind a pipe, exit statuses.
+-- tests/bindings/program/cli_spec.lua - the program as a process: verbs, scripts, the prompt behind a pipe, exit
+-- statuses.
 local folder = package.searchpath("lop", package.path):match("^(.*)/share/lua/5.4/lop/init.lua$")
 local program = folder .. "/lop"
 
