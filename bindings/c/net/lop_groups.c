@@ -227,9 +227,10 @@ int lopL_net_parts(lua_State *L)
     lua_Integer parts = 0;
     lua_newtable(L);
     for (int v = 0; v < q->nvalue; v++) {
-        const int k = maker_of(g, v);
         lua_Integer count = 0;
-        if (k < 0 || !q->label[v] || !holds_only(q, v, i, has)) continue;
+        if (!q->label[v] || !holds_only(q, v, i, has)) continue;
+        const int k = maker_of(g, v);
+        if (k < 0) continue;
         lua_newtable(L);
         set_text(L, "maker", lop_node_label(g, g->node[k]));
         for (int64_t r = 0; r < q->group[i].width; r++) {

@@ -1,6 +1,5 @@
 -- tests/bindings/program/pictures_spec.lua - pictures from Lua: loaded, saved, as data sets, batch after batch; a
--- classifier
--- on photographs, against what ONNX Runtime says of it.
+-- classifier on photographs, against what ONNX Runtime says of it.
 local lop = require "lop"
 local evaluate = require "lop.evaluate"
 
