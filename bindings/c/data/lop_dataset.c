@@ -78,8 +78,8 @@ static void read_input(lua_State *L, int arg, int64_t input[3])
 
 /* ---@param spec string      KIND:PATH[?key=value&...]
  * ---@param opts {preprocess: string, split: string?, input: integer[]?}  split: where the spec names none; input: (C,
- * H, ---                        W) or (N, C, H, W) of the model, which pictures are made to fit where the spec has no
- * size ---@return lop.data */
+ * ---        H, W) or (N, C, H, W) of the model, which pictures are made to fit where the spec has no size
+ * ---@return lop.data */
 static int data_open(lua_State *L)
 {
     static const char *const keys[] = {"preprocess", "split", "input", NULL};

@@ -359,10 +359,12 @@ local function check_allocate(r)
   if own and asked and not (own == "keep" and r.allocate == "uniform") then
     refuse("allocate = %s: budget.%s says each group's width already: leave one of both out", how, own)
   end
-  if is_one_of(r.cuts, "width") or is_one_of(r.cuts, "block") then return end
-  if own == "keep" then refuse "budget.keep is a share of each group's channels, and cuts has no \"width\"" end
+  local other
+  for _, word in ipairs(r.cuts) do other = other or word ~= "width" and word ~= "block" and word end
+  if not other then return end
+  if own == "keep" then refuse("budget.keep is a share of each group's channels, and cuts has \"%s\"", other) end
   if r.allocate == "uniform" or r.allocate == "paper" then
-    refuse("allocate = %s shares out widths alone, and cuts has no \"width\": sensitivity or error", how)
+    refuse("allocate = %s shares out widths alone, and cuts has \"%s\": sensitivity or error", how, other)
   end
 end
 

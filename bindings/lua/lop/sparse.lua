@@ -132,7 +132,10 @@ function sparse.picture(basis, opts)
   end
   for k, atom in ipairs(basis:totable()) do
     local most = 1e-300
-    for _, v in ipairs(atom) do most = math.max(most, math.abs(v)) end
+    for _, v in ipairs(atom) do
+      if v - v ~= 0 then core.fail("arg", ("basis: atom %d has %s: finite values expected"):format(k, v)) end
+      most = math.max(most, math.abs(v))
+    end
     local top, left = (k - 1) // columns * (h * scale + 1) + 1, (k - 1) % columns * (w * scale + 1) + 1
     for y = 0, h * scale - 1 do
       for x = 0, w * scale - 1 do
