@@ -36,8 +36,11 @@ images-2000|1.98|92.0|--speedup 2 --images 2000
 lasso|1.98|0|--speedup 2 --images 1000 --select lasso
 samplers|1.98|92.0|--speedup 2 --images 2000 --cuts width,sampler
 widths-4x|3.96|85.7|--speedup 4 --images 2000
+widths-500-4x|3.96|0|--speedup 4 --images 500
+blocks-4x|3.96|85.5|--speedup 4 --images 500 --cuts width,block
 ranks|1.98|92.8|--speedup 2 --images 2000 --cuts width,rank
 ranks-4x|3.96|89.0|--speedup 4 --images 2000 --cuts width,rank
+all-4x|3.96|89.0|--speedup 4 --images 2000 --cuts width,rank,sampler,block
 ROWS
 cat >"$folder/differ.lua" <<'LUA'
 -- FILE FOLDER DATA [RESULT]: without RESULT writes 64 pictures, with it the largest difference over max(1, max |y|).
@@ -79,7 +82,7 @@ row() {
         sed -n 's/.*"top1" *: *\([0-9.]*\).*/\1/p')
     off=$(difference "$file") || { fail "$name: ONNX Runtime: $(tail -n 1 "$folder/log")"; return; }
     echo "$name $speedup $top1 $off $peak $foretold $seconds" |
-        awk '{printf "%-12s %.3fx  top-1 %s  off %s  peak %d MB of %d  %d s\n", $1, $2, $3, $4, $5 / 1e6, $6 / 1e6, $7}'
+        awk '{printf "%-13s %.3fx  top-1 %s  off %s  peak %d MB of %d  %d s\n", $1, $2, $3, $4, $5 / 1e6, $6 / 1e6, $7}'
     if ! holds "$speedup" '>=' "$least"; then fail "$name: ${least}x asked for"
     elif ! holds "$top1" '>=' "$accuracy"; then fail "$name: a top-1 of $accuracy asked for"
     elif ! holds "$peak" '<=' "$foretold"; then fail "$name: more memory than foretold"
