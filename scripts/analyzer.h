@@ -1,5 +1,5 @@
-/* scripts/analyzer.h - what clang's analyzer cannot see from one file: lop_fail returns the code that it is given, never
- * LOP_OK, and Lua's errors do not come back. Put in front of each file by scripts/check; no build reads it. */
+/* scripts/analyzer.h - what clang's analyzer cannot see from one file: lop_fail returns the code that it is given,
+ * never LOP_OK, and Lua's errors do not come back. Put in front of each file by scripts/check; no build reads it. */
 #include "base/base.h"
 #define lop_fail(err, code, ...) (lop_fail((err), (code), __VA_ARGS__), (code))
 

@@ -44,7 +44,8 @@ fi
 
 accuracy=
 [ -z "${LOP_LONG:-}" ] || accuracy=accuracy:tests/accuracy/resnet56.sh
-for suite in cli:tests/cli/run.sh install:tests/cli/install.sh zoo:tests/zoo/run.sh paper:tests/paper/run.sh $accuracy; do
+for suite in cli:tests/cli/run.sh install:tests/cli/install.sh zoo:tests/zoo/run.sh paper:tests/paper/run.sh \
+    $accuracy; do
     sh "${suite#*:}" "$out" >"$log" 2>&1
     status=$?
     cat "$log"

@@ -84,7 +84,8 @@ int lop_team_threads(const lop_team *team);     /* 1 for NULL */
 /* Calls body(context, chunk, worker) once for each chunk in [0, chunks), worker in [0, threads). Chunks are taken in
  * order by whoever is free; results must go to places addressed by chunk, never by worker or arrival. team NULL: all
  * on the caller's thread. Returns when all are done. */
-void lop_team_run(lop_team *team, int64_t chunks, void (*body)(void *context, int64_t chunk, int worker), void *context);
+void lop_team_run(lop_team *team, int64_t chunks, void (*body)(void *context, int64_t chunk, int worker),
+                  void *context);
 int lop_cores(void);                    /* processors this process may use, at least 1 */
 
 /* ---- clock and memory of the process (base/clock.c): for reports, never for decisions ---- */
@@ -118,7 +119,7 @@ lop_status lop_file_open(const char *path, lop_file *out, lop_error *err);
 void lop_file_close(lop_file *file);    /* may be called twice; an empty (zero) lop_file is fine */
 
 typedef struct lop_writer lop_writer;   /* a file in the making: beside its place until committed */
-/* IO: no such folder, no right to write there, or what has that name already is no regular file (a folder, a device). */
+/* IO: no such folder, no right to write there, or what has that name already is a folder or a device. */
 lop_status lop_writer_open(const char *path, lop_writer **out, lop_error *err);
 lop_status lop_writer_write(lop_writer *w, const void *bytes, size_t n, lop_error *err);
 /* commit: fsync, rename over path, fsync of the folder; frees w in any case. abandon: removes what was written. */

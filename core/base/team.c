@@ -1,5 +1,5 @@
-/* core/base/team.c - a team of threads that takes numbered chunks. Between runs a thread looks for the next one for some
- * microseconds, as the layers of a network follow each other closely and waking a sleeper costs as much as a small
+/* core/base/team.c - a team of threads that takes numbered chunks. Between runs a thread looks for the next one for
+ * some microseconds, as the layers of a network follow each other closely and waking a sleeper costs as much as a small
  * layer; then it sleeps. */
 #include "base/base.h"
 #include <pthread.h>

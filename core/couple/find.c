@@ -231,7 +231,8 @@ static lop_status keep_inputs(couple *f)
     f->q->input = lop_array(f->g->ninput, sizeof *f->q->input, f->err);
     if (!f->q->input) return LOP_E_MEMORY;
     for (int i = 0; i < f->g->ninput; i++)
-        if (!lop_value_is_initializer(f->g->value[f->g->input[i]])) f->q->input[real++] = *couple_shape(f, f->g->input[i]);
+        if (!lop_value_is_initializer(f->g->value[f->g->input[i]]))
+            f->q->input[real++] = *couple_shape(f, f->g->input[i]);
     return LOP_OK;
 }
 

@@ -92,7 +92,8 @@ static lop_status response(const lop_centred *q, const double *W, double *C, lop
 }
 
 /* P: rows of C, the eigenvectors, in ascending order of their values: the last is the first direction. */
-static lop_status write_channel(const lop_centred *q, const double *W, const double *C, lop_factors *out, lop_error *err)
+static lop_status write_channel(const lop_centred *q, const double *W, const double *C, lop_factors *out,
+                                lop_error *err)
 {
     const int64_t p = q->c * q->taps, n = q->n;
     double *first = lop_array(n, (size_t)p * sizeof *first, err);

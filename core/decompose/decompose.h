@@ -10,8 +10,8 @@ typedef struct { lop_tensor first, second; } lop_factors;
 void lop_factors_clear(lop_factors *f);
 
 /* Spatial (Jaderberg et al., BMVC 2014, scheme 2): weight (n, c, kh, kw) as kh x 1, then 1 x kw. The SVD of the matrix
- * (c kh) x (n kw); first (R, c, kh, 1) with orthonormal rows, second (n, R, 1, kw), R = min(c kh, n kw). A Gemm's (n, c)
- * is taken as 1 x 1: the plain SVD. float32; SHAPE, NUMERIC, MEMORY; on error out is empty. */
+ * (c kh) x (n kw); first (R, c, kh, 1) with orthonormal rows, second (n, R, 1, kw), R = min(c kh, n kw). A Gemm's (n,
+ * c) is taken as 1 x 1: the plain SVD. float32; SHAPE, NUMERIC, MEMORY; on error out is empty. */
 lop_status lop_decompose_spatial(const lop_tensor *weight, lop_factors *out, lop_error *err);
 
 /* Channel (Zhang et al., TPAMI 2016, section 3.1; reduced-rank regression): filters onto the principal directions P of

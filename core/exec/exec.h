@@ -22,17 +22,19 @@ typedef struct {
     int ngiven, nwanted;
     bool no_fuse;
 } lop_exec_options;
-lop_status lop_exec_new(const lop_graph *g, const lop_shapes *s, const lop_exec_options *o, lop_exec **out, lop_error *err);
+lop_status lop_exec_new(const lop_graph *g, const lop_shapes *s, const lop_exec_options *o, lop_exec **out,
+                        lop_error *err);
 void lop_exec_free(lop_exec *e);
 
 /* in: ngiven tensors, first dimension images * what one image has (the same for all); out: nwanted empty tensors,
  * made here, the caller's to clear. team may be NULL. On error out is empty. One run of an exec at a time. */
 lop_status lop_exec_run(lop_exec *e, lop_team *team, const lop_tensor *in, lop_tensor *out, lop_error *err);
 
-/* Plan and run in one, for these inputs (nin of them, the graph's own, in order): image by image where that may be. What
- * a plan for sizes cannot know, it learns from the inputs' values, first from those of up to 64 integers or truths (a
- * Reshape's sizes, an If's condition), then from all: how many entries a NonZero has, which boxes stay. That way each
- * node runs alone, in inference (limits there). wanted NULL: the outputs. Errors as of lop_exec_new and lop_exec_run. */
+/* Plan and run in one, for these inputs (nin of them, the graph's own, in order): image by image where that may be.
+ * What a plan for sizes cannot know, it learns from the inputs' values, first from those of up to 64 integers or truths
+ * (a Reshape's sizes, an If's condition), then from all: how many entries a NonZero has, which boxes stay. That way
+ * each node runs alone, in inference (limits there). wanted NULL: the outputs. Errors as of lop_exec_new and
+ * lop_exec_run. */
 lop_status lop_exec_once(const lop_graph *g, lop_team *team, const lop_tensor *in, int nin, const int *wanted,
                          int nwanted, lop_tensor *out, lop_error *err);
 

@@ -95,8 +95,8 @@ static lop_status take_act(fusion *f, exec_step *s, lop_error *err)
     return st;
 }
 
-/* The channels of x that node k, a Gather along the second axis by constants, takes; NULL where it is none, or not that.
- * lop_free it. */
+/* The channels of x that node k, a Gather along the second axis by constants, takes; NULL where it is none, or not
+ * that. lop_free it. */
 static lop_status gathered(const fusion *f, int k, int64_t **channel, lop_error *err)
 {
     const lop_exec *e = f->e;

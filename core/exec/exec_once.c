@@ -32,8 +32,8 @@ static bool wants_constant(const once *o, const lop_shapes *s)
 }
 
 /* A plan for whole inputs, or for one image of each; *e NULL where that cannot be. */
-static lop_status plan_for(const once *o, const lop_graph *g, const lop_tensor *in, int nin, bool one_image, lop_exec **e,
-                           lop_error *err)
+static lop_status plan_for(const once *o, const lop_graph *g, const lop_tensor *in, int nin, bool one_image,
+                           lop_exec **e, lop_error *err)
 {
     const lop_exec_options options = {.wanted = o->wanted, .nwanted = o->nwanted};
     lop_shapes s = {0};

@@ -43,7 +43,8 @@ static lop_status copy_list(const int *list, int n, int limit, int **out, lop_er
     *out = lop_array(n, sizeof **out, err);
     if (!*out) return LOP_E_MEMORY;
     for (int i = 0; i < n; i++) {
-        if (list[i] < 0 || list[i] >= limit) return lop_fail(err, LOP_E_ARG, "value %d: the graph has %d", list[i], limit);
+        if (list[i] < 0 || list[i] >= limit)
+            return lop_fail(err, LOP_E_ARG, "value %d: the graph has %d", list[i], limit);
         (*out)[i] = list[i];
     }
     return LOP_OK;
@@ -142,7 +143,8 @@ static bool is_of_one_image(const lop_exec *e)
     }
     for (int i = 0; i < e->ngiven + e->nwanted; i++) {
         const int v = i < e->ngiven ? e->given[i] : e->wanted[i - e->ngiven];
-        if (!e->shapes.known[v] || e->shapes.value[v].shape.ndim < 1 || e->shapes.value[v].shape.dim[0] < 1) return false;
+        if (!e->shapes.known[v] || e->shapes.value[v].shape.ndim < 1 || e->shapes.value[v].shape.dim[0] < 1)
+            return false;
     }
     return true;
 }
@@ -259,7 +261,8 @@ static lop_status plan(lop_exec *e, const lop_shapes *s, const lop_exec_options 
     return st;
 }
 
-lop_status lop_exec_new(const lop_graph *g, const lop_shapes *s, const lop_exec_options *o, lop_exec **out, lop_error *err)
+lop_status lop_exec_new(const lop_graph *g, const lop_shapes *s, const lop_exec_options *o, lop_exec **out,
+                        lop_error *err)
 {
     static const lop_exec_options usual = {0};
     *out = NULL;

@@ -59,9 +59,11 @@ static void lay_out(const run *r, int64_t i, int worker)
     for (int v = 0; v < e->graph->nvalue; v++) place[v] = e->offset[v] >= 0 ? r->arena[worker] + e->offset[v] : NULL;
     for (int k = 0; k < e->ngiven; k++)
         place[e->given[k]] = (char *)r->in[k].data + i * (int64_t)lop_tensor_bytes(&e->shapes.value[e->given[k]]);
-    for (int k = 0; k < e->nwanted; k++)
-        if (e->offset[e->wanted[k]] >= 0)
-            place[e->wanted[k]] = (char *)r->out[k].data + i * (int64_t)lop_tensor_bytes(&e->shapes.value[e->wanted[k]]);
+    for (int k = 0; k < e->nwanted; k++) {
+        const int v = e->wanted[k];
+        if (e->offset[v] >= 0)
+            place[v] = (char *)r->out[k].data + i * (int64_t)lop_tensor_bytes(&e->shapes.value[v]);
+    }
 }
 
 /* Wanted values that no step left in place: given ones, constants, one wanted twice. */
@@ -109,7 +111,8 @@ static lop_status check_inputs(const lop_exec *e, const lop_tensor *in, int64_t 
         if (!lop_shape_equal(&shape, &want->shape) || count < 1 || (k > 0 && count != *images))
             return lop_fail(err, LOP_E_SHAPE, "input '%s': shape %s given, %s%s expected", name,
                             lop_shape_text(&in[k].shape, came, sizeof came),
-                            lop_shape_text(&want->shape, expected, sizeof expected), e->per_image ? " (times images)" : "");
+                            lop_shape_text(&want->shape, expected, sizeof expected),
+                            e->per_image ? " (times images)" : "");
         *images = count;
     }
     return LOP_OK;

@@ -20,8 +20,8 @@ static lop_status check_conv(const lop_graph *g, const lop_node *n, const lop_te
 {
     const char *label = lop_node_label(g, n), *mode = lop_node_string(n, "auto_pad", "NOTSET");
     if (strcmp(n->op, "Conv") != 0 || n->nin < 2 || lop_node_int(n, "group", 1) != 1)
-        return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): only a Gemm, or a convolution of one group, is factored", label,
-                        n->op);
+        return lop_fail(err, LOP_E_UNSUPPORTED,
+                        "node '%s' (%s): only a Gemm, or a convolution of one group, is factored", label, n->op);
     if (strcmp(mode, "NOTSET") != 0 && strcmp(mode, "VALID") != 0)
         return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (Conv): auto_pad '%s' cannot be factored", label, mode);
     const lop_shape *w = &g->value[n->in[1]]->constant.shape, *a = &first->shape, *b = &second->shape;

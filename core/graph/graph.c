@@ -307,7 +307,8 @@ lop_status lop_graph_replace_constant(lop_graph *g, lop_node *n, int slot, const
 {
     lop_value *old = slot < n->nin && n->in[slot] >= 0 ? g->value[n->in[slot]] : NULL;
     if (!old || !old->constant.data)
-        return lop_fail(err, LOP_E_ARG, "node '%s' (%s): input %d is no initializer", lop_node_label(g, n), n->op, slot + 1);
+        return lop_fail(err, LOP_E_ARG, "node '%s' (%s): input %d is no initializer", lop_node_label(g, n), n->op,
+                        slot + 1);
     if (readers(g, n->in[slot]) > 1) return lop_graph_add_constant(g, old->name, c, &n->in[slot], err);
     lop_value_set_constant(old, c);
     return LOP_OK;

@@ -1,5 +1,5 @@
-/* core/graph/graph.h - the network as a graph: nodes, values, attributes; what every operator must tell of itself; shape
- * inference, constant folding, BN folding, cost.
+/* core/graph/graph.h - the network as a graph: nodes, values, attributes; what every operator must tell of itself;
+ * shape inference, constant folding, BN folding, cost.
  *
  * The graph is what the file said, names and all, and stays so: shapes and folded constants depend on the sizes of the
  * inputs (a free batch, say), so they live beside it, in lop_shapes. Values are addressed by number; a number stays
@@ -49,7 +49,7 @@ typedef struct {
     char *param[LOP_MAX_DIMS];  /* names of symbolic dimensions, or NULL */
     uint8_t *raw;               /* the ValueInfoProto as it came where the above cannot say it (sequence, map) */
     size_t raw_length;
-    char *foreign;              /* the type where lop_dtype has no word for it: "string", "seq(tensor(float32))"; or NULL */
+    char *foreign;              /* the type where lop_dtype has none for it: "string", "seq(tensor(float))"; or NULL */
     uint8_t *kept;              /* an initializer that no lop_tensor can hold (strings, complex numbers, ...): the */
     size_t kept_length;         /* TensorProto as it came, or (kept_sparse) the SparseTensorProto */
     bool kept_sparse;
@@ -75,7 +75,7 @@ struct lop_graph {
     int *input, *output;        /* graph inputs (initializers that are listed too included, in the file's order) */
     int ninput, noutput;
     const lop_op_table *ops;    /* borrowed; set by whoever made the graph (lop_onnx_* takes it as an argument) */
-    uint8_t *extra;             /* fields of ModelProto and GraphProto kept byte for byte: functions, quantization, ... */
+    uint8_t *extra;             /* fields of ModelProto and GraphProto kept byte for byte: functions, metadata, ... */
     size_t extra_length;
     int64_t value_capacity, node_capacity;
 };
@@ -207,12 +207,13 @@ typedef struct {
 } lop_shapes;
 /* Runs every node's shape rule, and folds whatever is computable from constants (shapes count) up to 64 MiB a value.
  * inputs: one shape per graph input that is no initializer, in order, or NULL: as declared, a free first dimension
- * taken as 1; ARG names an input with another free dimension. Errors of a rule name the node: "node 'conv5' (Conv): ...". */
+ * taken as 1; ARG names an input with another free dimension. Errors of a rule name the node: "node 'conv5' (Conv):
+ * ...". */
 lop_status lop_graph_infer(const lop_graph *g, const lop_shape *inputs, lop_shapes *out, lop_error *err);
 /* The same as far as can be told: an input without a size, a node whose rule fails, and what depends on them stay
  * unknown, and the first one's reason is kept (first_unsupported -1: an input's). Where the operator is not there, or
- * its rule cannot tell, outputs are as the file declares them (value_info), if in full: a free first dimension counts as
- * 1 where an input's free first one has the same name. What a rule told wins over a declaration; a node that is
+ * its rule cannot tell, outputs are as the file declares them (value_info), if in full: a free first dimension counts
+ * as 1 where an input's free first one has the same name. What a rule told wins over a declaration; a node that is
  * unsupported stays counted as such. MEMORY is the only error. */
 lop_status lop_graph_infer_known(const lop_graph *g, lop_shapes *out, lop_error *err);
 void lop_shapes_clear(lop_shapes *s);
@@ -243,11 +244,11 @@ lop_status lop_graph_fold_bn(lop_graph *g, int *count, lop_error *err);
 
 /* ---- low rank (graph/factor.c) ---- */
 
-/* Replaces a convolution of one group, weight (n, c, kh, kw), by two: NAME/first with the filters `first` (r, c, ..), then
- * itself, bias, name and output kept, with `second` (n, r, ..). Along each dimension of the window one of them has the
- * whole kernel, with its stride, pads and dilation, and the other a 1. Shares both tensors' memory. A Gemm becomes MatMul
- * and Gemm: first (r, c), second (n, r), 1s may follow. UNSUPPORTED: another node, or auto_pad; SHAPE: factors of other
- * sizes. On MEMORY g can only be freed. */
+/* Replaces a convolution of one group, weight (n, c, kh, kw), by two: NAME/first with the filters `first` (r, c, ..),
+ * then itself, bias, name and output kept, with `second` (n, r, ..). Along each dimension of the window one of them has
+ * the whole kernel, with its stride, pads and dilation, and the other a 1. Shares both tensors' memory. A Gemm becomes
+ * MatMul and Gemm: first (r, c), second (n, r), 1s may follow. UNSUPPORTED: another node, or auto_pad; SHAPE: factors
+ * of other sizes. On MEMORY g can only be freed. */
 lop_status lop_graph_factor(lop_graph *g, int node, const lop_tensor *first, const lop_tensor *second, lop_error *err);
 
 /* ---- parts of a stream (graph/part.c): the channel samplers of He et al., ICCV 2017, section 3.3 ---- */
@@ -260,10 +261,10 @@ lop_status lop_graph_sample(lop_graph *g, int node, const int64_t *channel, int6
  * Gather and Add behind the convolution do it. UNSUPPORTED: another node; ARG. On MEMORY g can only be freed. */
 lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, int64_t count, const lop_tensor *rest,
                                 lop_error *err);
-/* Node `node` makes its one output no more: it is a copy of t from now on, whose shape broadcasts where that is read; a t
- * of one dimension, a value a channel, is given the output's rank, (1, n, 1, ..). What nothing else needs goes with it. A
- * residual branch vanishes so, its mean added to the stream in its place. ARG: no such node, several outputs, or its
- * output is the graph's; SHAPE: more or fewer values than channels. On MEMORY g can only be freed. */
+/* Node `node` makes its one output no more: it is a copy of t from now on, whose shape broadcasts where that is read; a
+ * t of one dimension, a value a channel, is given the output's rank, (1, n, 1, ..). What nothing else needs goes with
+ * it. A residual branch vanishes so, its mean added to the stream in its place. ARG: no such node, several outputs, or
+ * its output is the graph's; SHAPE: more or fewer values than channels. On MEMORY g can only be freed. */
 lop_status lop_graph_make_constant(lop_graph *g, int node, const lop_tensor *t, lop_error *err);
 
 /* ---- plain weights (graph/plain.c) ---- */

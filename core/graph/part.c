@@ -44,8 +44,9 @@ static lop_status check_writer(const lop_graph *g, const lop_node *n, const int6
     const bool biased = n->nin > 2 && n->in[2] >= 0;
     if (strcmp(n->op, "Conv") != 0 || !w || !w->data || w->shape.ndim != 4 || lop_node_int(n, "group", 1) != 1 ||
         (biased && !g->value[n->in[2]]->constant.data))
-        return lop_fail(err, LOP_E_UNSUPPORTED, "node '%s' (%s): only a 2-D convolution of one group with constant weights "
-                        "may write a part of its channels", label, n->op);
+        return lop_fail(err, LOP_E_UNSUPPORTED,
+                        "node '%s' (%s): only a 2-D convolution of one group with constant weights may "
+                        "write a part of its channels", label, n->op);
     const int64_t filters = w->shape.dim[0];
     bool fits = count > 0 && count <= filters && rest->type == LOP_F32 && lop_tensor_size(rest) == filters;
     for (int64_t i = 0; fits && i < count; i++)
@@ -153,7 +154,7 @@ lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, 
 
 /* ---- a node gone, its output a constant ---- */
 
-/* The shape that a value is given: t's, or (1, n, 1, ..) of as many dimensions as it has now; 4 where that is not known. */
+/* The shape that a value is given: t's, or (1, n, 1, ..) of as many dimensions as it has now, or of 4. */
 static lop_status constant_shape(const lop_graph *g, const lop_node *n, const lop_tensor *t, lop_shape *made,
                                  lop_error *err)
 {
@@ -174,8 +175,8 @@ static lop_status constant_shape(const lop_graph *g, const lop_node *n, const lo
     return st;
 }
 
-/* A constant in a value's place, under its name. It comes after all values there are, as it does where the graph is read
- * from a file that was written in between: both are then written alike. */
+/* A constant in a value's place, under its name. It comes after all values there are, as it does where the graph is
+ * read from a file that was written in between: both are then written alike. */
 static lop_status replace_value(lop_graph *g, int value, const lop_tensor *t, lop_error *err)
 {
     int id = -1;

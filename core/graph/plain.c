@@ -1,5 +1,5 @@
-/* core/graph/plain.c - a graph made plain, so that what works on weights finds them: constants computed once and kept as
- * initializers, and floating point of other widths as float32. */
+/* core/graph/plain.c - a graph made plain, so that what works on weights finds them: constants computed once and kept
+ * as initializers, and floating point of other widths as float32. */
 #include "graph/graph_impl.h"
 #include <string.h>
 

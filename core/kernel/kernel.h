@@ -1,7 +1,8 @@
 /* core/kernel/kernel.h - the arithmetic of one image: convolution, pooling, element-wise work. Raw pointers, NCHW
  * float32; the callers (core/ops, core/exec) have checked shapes. One file per instruction set, picked at run time.
  * Same bytes whatever the tile, team or neighbour: each output element is one fused multiply-add chain over (channel,
- * row tap, column tap) in that order, started from 0, the bias added last, on every path of the same instruction set. */
+ * row tap, column tap) in that order, started from 0, the bias added last, on every path of the same instruction
+ * set. */
 #ifndef LOP_KERNEL_KERNEL_H
 #define LOP_KERNEL_KERNEL_H
 #include "base/base.h"
@@ -29,7 +30,7 @@ typedef struct {                /* what follows the sum: y = act(sum + bias [+ a
     float low, high;            /* CLIP: min(max(y, low), high) */
 } lop_epilogue;
 
-typedef struct lop_conv_plan lop_conv_plan;     /* weights packed for one lop_conv on one cpu path; read only once made */
+typedef struct lop_conv_plan lop_conv_plan;   /* weights packed for one lop_conv on one cpu path; read only once made */
 /* w (n, c / group, kh, kw) is copied into the packing. Grouped and depthwise convolutions included. */
 lop_status lop_conv_plan_new(const lop_conv *conv, const float *w, lop_cpu cpu, lop_conv_plan **out, lop_error *err);
 /* From now on input channel i is channel[i] of x, copied: a Gather before the convolution, at no cost. x holds as many
@@ -40,7 +41,8 @@ size_t lop_conv_plan_bytes(const lop_conv_plan *p);     /* of the packing */
 size_t lop_conv_scratch(const lop_conv_plan *p);        /* bytes of scratch that one call needs */
 /* y = conv(x); scratch 64-byte aligned, not shared with a call under way. team may be NULL; it shares the work of
  * this one image. y overlaps neither x nor scratch; e->add may be y itself. */
-void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team, float *y);
+void lop_conv_run(const lop_conv_plan *p, const float *x, const lop_epilogue *e, void *scratch, lop_team *team,
+                  float *y);
 
 /* ---- pooling of one channel plane (kernel/pool.c) ---- */
 
@@ -61,5 +63,6 @@ void lop_map_affine(int64_t channels, int64_t size, const float *scale, const fl
 
 /* ---- rows times a matrix (kernel/gemv.c): y (n) = w (n, k) x (k) + bias; each row its own call, so that a batch
  * changes no byte. team may be NULL. */
-void lop_gemv(int64_t n, int64_t k, const float *w, const float *x, const float *bias, lop_cpu cpu, lop_team *team, float *y);
+void lop_gemv(int64_t n, int64_t k, const float *w, const float *x, const float *bias, lop_cpu cpu, lop_team *team,
+              float *y);
 #endif

@@ -109,9 +109,9 @@ typedef struct {
 lop_status lop_sparse_codes(const lop_tensor *x, const lop_tensor *basis, const lop_sparse_options *o, lop_team *team,
                             lop_tensor *z, lop_error *err);
 /* The basis for these codes: basis is where to start, atoms of norm <= 1 (ARG), and the result. By least squares with
- * lambda / 2 >= 0 on the diagonal; where an atom of that would be longer than 1, by minimisation over one atom after the
- * other from the start on, each exact under its bound (Mairal et al., JMLR 11, 2010), until none moves by 1e-9 or 1,000
- * rounds. The objective does not grow. An atom that no code uses goes to 0, or at lambda = 0 stays. */
+ * lambda / 2 >= 0 on the diagonal; where an atom of that would be longer than 1, by minimisation over one atom after
+ * the other from the start on, each exact under its bound (Mairal et al., JMLR 11, 2010), until none moves by 1e-9 or
+ * 1,000 rounds. The objective does not grow. An atom that no code uses goes to 0, or at lambda = 0 stays. */
 lop_status lop_sparse_basis(const lop_tensor *x, const lop_tensor *z, double lambda, lop_tensor *basis, lop_error *err);
 lop_status lop_sparse_objective(const lop_tensor *x, const lop_tensor *basis, const lop_tensor *z,
                                 const lop_sparse_options *o, double lambda, double *objective, lop_error *err);

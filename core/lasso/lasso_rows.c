@@ -1,5 +1,6 @@
-/* core/lasso/lasso_rows.c - A and b from rows, where the patches' Gram matrix would not fit: of each row Z_i = X_i W_i^T
- * for all channels, then A_ij += <Z_i, Z_j>. Filters are taken a few at a time, so that W is never whole in float64. */
+/* core/lasso/lasso_rows.c - A and b from rows, where the patches' Gram matrix would not fit: of each row Z_i = X_i
+ * W_i^T for all channels, then A_ij += <Z_i, Z_j>. Filters are taken a few at a time, so that W is never whole in
+ * float64. */
 #include "lasso/lasso_impl.h"
 #include "linalg/linalg.h"
 

@@ -1,5 +1,5 @@
-/* core/lasso/sparse.c - sparse coding: codes by the LASSO or by reweighted ridge steps, the basis by least squares, each
- * with the other fixed. All is done on sums, G = A A^T and S = Z^T Z, so that a step costs nothing in d. */
+/* core/lasso/sparse.c - sparse coding: codes by the LASSO or by reweighted ridge steps, the basis by least squares,
+ * each with the other fixed. All is done on sums, G = A A^T and S = Z^T Z, so that a step costs nothing in d. */
 #include "lasso/lasso_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -148,7 +148,8 @@ lop_status lop_sparse_codes(const lop_tensor *x, const lop_tensor *basis, const 
         lop_team_run(team, chunks, code_chunk, &c);
         for (int64_t i = 0; st == LOP_OK && i < chunks; i++)
             if (c.status[i] != LOP_OK)
-                st = lop_fail(err, c.status[i], "codes of the samples from #%" PRId64 " on were not found: raise eta", i * ROWS);
+                st = lop_fail(err, c.status[i], "codes of the samples from #%" PRId64 " on were not found: raise eta",
+                              i * ROWS);
     }
     lop_free(c.G);
     lop_free(c.work);
@@ -219,8 +220,10 @@ lop_status lop_sparse_basis(const lop_tensor *x, const lop_tensor *z, double lam
 {
     lop_status st = check(x, basis, z, err);
     if (st != LOP_OK) return st;
-    if (!(lambda >= 0.0 && isfinite(lambda))) return lop_fail(err, LOP_E_ARG, "lambda = %g: 0 or more expected", lambda);
-    refit f = {.N = x->shape.dim[0], .d = x->shape.dim[1], .k = basis->shape.dim[0], .lambda = lambda, .A = basis->data};
+    if (!(lambda >= 0.0 && isfinite(lambda)))
+        return lop_fail(err, LOP_E_ARG, "lambda = %g: 0 or more expected", lambda);
+    refit f = {.N = x->shape.dim[0], .d = x->shape.dim[1], .k = basis->shape.dim[0], .lambda = lambda,
+               .A = basis->data};
     for (int64_t j = 0; j < f.k; j++) {
         const double length = sqrt(lop_dot(f.d, f.A + j * f.d, f.A + j * f.d));
         if (length > 1.0 + LONG)

@@ -22,7 +22,7 @@ lop_status lop_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, in
  * The strictly lower triangle is untouched. */
 lop_status lop_syrk(bool transpose, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, double beta,
                     double *c, int64_t ldc, lop_error *err);
-/* The upper triangle of C (n, n) = alpha (A B^T + B A^T) + beta C, A and B (n, k). The strictly lower one is untouched. */
+/* The upper triangle of C (n, n) = alpha (A B^T + B A^T) + beta C, A and B (n, k). The rest is untouched. */
 lop_status lop_syr2k(int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b, int64_t ldb,
                      double beta, double *c, int64_t ldc, lop_error *err);
 /* Copies the strictly upper triangle of A (n, n) to the lower one. */
@@ -38,7 +38,7 @@ lop_status lop_cholesky_inverse(int64_t n, double *u, int64_t ldu, lop_error *er
 /* A (n, n) symmetric, of which the upper triangle is read: w (n) the eigenvalues, ascending, and row i of A becomes the
  * unit eigenvector of w[i]. NUMERIC: an entry is not finite, or no convergence. */
 lop_status lop_eigen_symmetric(int64_t n, double *a, int64_t lda, double *w, lop_error *err);
-/* A (m, n) = U diag(s) V^T with r = min(m, n): U (m, r), s (r) descending, vt (r, n), dense (ld = columns). A is spoilt.
- * NUMERIC: an entry is not finite, or no convergence. */
+/* A (m, n) = U diag(s) V^T with r = min(m, n): U (m, r), s (r) descending, vt (r, n), dense (ld = columns). A is
+ * spoilt. NUMERIC: an entry is not finite, or no convergence. */
 lop_status lop_svd(int64_t m, int64_t n, double *a, int64_t lda, double *u, double *s, double *vt, lop_error *err);
 #endif

@@ -289,7 +289,8 @@ static lop_status check_imports(inliner *x, const Onnx__FunctionProto *f)
         const char *op = domain[0] ? NULL : other_meaning(f->node, f->n_node, mine->version, model->version);
         if (op)
             st = lop_fail(x->err, LOP_E_UNSUPPORTED, "function '%s' uses %s of opset %" PRId64 ", which means "
-                          "something else in the model's opset %" PRId64, or_empty(f->name), op, mine->version, model->version);
+                          "something else in the model's opset %" PRId64, or_empty(f->name), op, mine->version,
+                          model->version);
     }
     return st;
 }

@@ -1,6 +1,6 @@
-/* core/onnx/keep.c - initializers that are no dense tensor of numbers of known types. What no lop_tensor can hold (strings,
- * complex numbers, types of less than a byte, more than LOP_MAX_DIMS dimensions) is kept as it came and written so again;
- * sparse ones are made dense, or kept where that would be too large. */
+/* core/onnx/keep.c - initializers that are no dense tensor of numbers of known types. What no lop_tensor can hold
+ * (strings, complex numbers, types of less than a byte, more than LOP_MAX_DIMS dimensions) is kept as it came and
+ * written so again; sparse ones are made dense, or kept where that would be too large. */
 #include "onnx/onnx_impl.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 static const size_t DENSE = (size_t)256 << 20;              /* a small file must not fill the memory */
 
 /* m as bytes; what it is, for whoever asks. */
-static lop_status keep(lop_value *v, const ProtobufCMessage *m, const Onnx__TensorProto *values, bool sparse, lop_error *err)
+static lop_status keep(lop_value *v, const ProtobufCMessage *m, const Onnx__TensorProto *values, bool sparse,
+                       lop_error *err)
 {
     v->kept_sparse = sparse;
     const lop_status st = lop_onnx_pack(m, &v->kept, &v->kept_length, err);
@@ -75,7 +76,8 @@ static lop_status check_kept(Onnx__TensorProto *t, const char *folder, lop_error
     if (t->data_type <= 0) return lop_fail(err, LOP_E_FORMAT, "has no element type");
     const size_t bytes = (count * bits + 7) / 8;
     if (t->data_location == 1 && bits == 0)
-        return lop_fail(err, LOP_E_UNSUPPORTED, "has element type %d, and lies in a file of its own", (int)t->data_type);
+        return lop_fail(err, LOP_E_UNSUPPORTED, "has element type %d, and lies in a file of its own",
+                        (int)t->data_type);
     if (t->data_location == 1) return fetch(t, folder, bytes, err);
     if (t->data_type == LOP_ONNX_STRING && t->n_string_data != count)
         return lop_fail(err, LOP_E_FORMAT, "has %zu strings, %zu expected by its shape", t->n_string_data, count);

@@ -14,10 +14,10 @@
  * nodes that fit no order, a function that calls itself; UNSUPPORTED: a function that uses an operator of an opset in
  * which it means something else than in the model's. An initializer that no lop_tensor can hold (strings, complex
  * numbers, types of less than a byte, more than LOP_MAX_DIMS dimensions) is kept as it came and written so again, its
- * data in the model even if it lay in a file of its own: such a net can be looked at and saved; running what reads it is
- * UNSUPPORTED and names the node. A sparse initializer becomes, and is written as, a dense one, or is kept like those
- * where that would take more than 256 MiB. Names and doc strings of tensors in attributes, and doc strings of attributes
- * and initializers, are dropped. */
+ * data in the model even if it lay in a file of its own: such a net can be looked at and saved; running what reads it
+ * is UNSUPPORTED and names the node. A sparse initializer becomes, and is written as, a dense one, or is kept like
+ * those where that would take more than 256 MiB. Names and doc strings of tensors in attributes, and doc strings of
+ * attributes and initializers, are dropped. */
 lop_status lop_onnx_load(const char *path, const lop_op_table *ops, lop_graph **out, lop_error *err);
 /* The same from bytes, which may go afterwards. folder: where external data lies; NULL: models that need it are
  * refused (FORMAT). Messages begin with the thing, not with a path. */

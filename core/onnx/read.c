@@ -164,7 +164,8 @@ static lop_status read_sparse(reader *r, Onnx__SparseTensorProto *m, size_t k)
     if (!m->values || !m->values->name || !m->values->name[0])
         return lop_fail(r->err, LOP_E_FORMAT, "sparse initializer #%zu has no name", k);
     lop_status st = lop_onnx_number(r, m->values->name, &id);
-    if (st == LOP_OK && lop_value_is_initializer(r->g->value[id])) st = lop_fail(r->err, LOP_E_FORMAT, "is there twice");
+    if (st == LOP_OK && lop_value_is_initializer(r->g->value[id]))
+        st = lop_fail(r->err, LOP_E_FORMAT, "is there twice");
     if (st == LOP_OK) st = lop_onnx_read_sparse(r, m, r->g->value[id]);
     if (st != LOP_OK) lop_error_at(r->err, "sparse initializer '%.256s'", m->values->name);
     return st;

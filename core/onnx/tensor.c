@@ -149,7 +149,7 @@ static lop_status read_tensor(const Onnx__TensorProto *t, const char *folder, lo
     if (st == LOP_OK) st = lop_tensor_init(out, (lop_dtype)t->data_type, &shape, err);
     if (st != LOP_OK) return st;
     if (need > 0 && data) memcpy(out->data, data, need);
-    else if (need > 0) copy_typed(t, out);              /* not beside empty raw data: then it is not what was measured */
+    else if (need > 0) copy_typed(t, out);             /* not beside empty raw data: then it is not what was measured */
     uint8_t *truth = out->data;
     for (size_t k = 0; out->type == LOP_BOOL && k < need; k++) truth[k] = truth[k] != 0;
     return LOP_OK;

@@ -1,4 +1,4 @@
-/* core/reconstruct/reconstruct.c - least squares, a scale for each channel or for each filter, or the intercept alone. */
+/* core/reconstruct/reconstruct.c - least squares, a scale a channel or a filter, or the intercept alone. */
 #include "reconstruct/reconstruct_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -65,7 +65,8 @@ static lop_status error_on(lop_stats *s, const int64_t *row, int64_t rows, const
     const int64_t n = lop_stats_filters(s), p = lop_stats_channels(s) * lop_stats_taps(s);
     const double *G = lop_stats_gram(s), *B = lop_stats_cross(s), *energy = lop_stats_energy(s), N = lop_stats_rows(s);
     double square, cross, centred = 0.0;
-    if (!G) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums tell no error of weights");
+    if (!G)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums tell no error of weights");
     if (!(N > 0.0)) return lop_fail(err, LOP_E_ARG, "statistics: no rows were added yet");
     const lop_status st = quadratic(G, p + 1, B, n, row, rows, W, &square, &cross, err);
     if (st != LOP_OK) return st;
@@ -379,7 +380,8 @@ lop_status lop_reconstruct_check(const lop_centred *q, lop_stats *held, const in
                         "x%" PRId64 "x%" PRId64,
                         lop_stats_channels(held), lop_stats_taps(held), lop_stats_filters(held), q->c, q->taps, q->n);
     if (held && lop_stats_summed(held) != (q->gram.data != NULL))
-        return lop_fail(err, LOP_E_ARG, "held-out statistics keep rows in place of sums, or the others do: both expected");
+        return lop_fail(err, LOP_E_ARG,
+                        "held-out statistics keep rows in place of sums, or the others do: both expected");
     if (!isfinite(o->ridge) || (o->ridge < 0.0 && o->ridge != LOP_RIDGE_AUTO))
         return lop_fail(err, LOP_E_ARG, "ridge = %g: 0 or more, or automatic, expected", o->ridge);
     if ((int)o->method < LOP_RECONSTRUCT_LEAST_SQUARES || o->method > LOP_RECONSTRUCT_MOMENTS)

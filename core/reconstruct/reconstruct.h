@@ -9,9 +9,9 @@ typedef enum {
     LOP_RECONSTRUCT_LEAST_SQUARES,      /* min |y - W^T x - bias|^2 + ridge N <W - W0, D (W - W0)> */
     LOP_RECONSTRUCT_SCALE,              /* W_i = beta_i W0_i, beta by the same least squares */
     LOP_RECONSTRUCT_NONE,               /* W = W0: only the bias is new */
-    LOP_RECONSTRUCT_MOMENTS             /* filter f of W0 times s_f, so that its output has the target's deviation, by the
-                                         * bias its mean: what batch statistics, estimated again, would do. A filter
-                                         * whose output varies by less than 1e-4 of the target's keeps s_f = 1 */
+    LOP_RECONSTRUCT_MOMENTS             /* filter f of W0 times s_f, so that its output has the target's deviation,
+                                         * by the bias its mean: what batch statistics, estimated again, would do. A
+                                         * filter whose output varies by less than 1e-4 of the target's keeps s_f = 1 */
 } lop_reconstruct_method;
 /* "least-squares", "scale", "none", "moments". ARG lists them. */
 lop_status lop_reconstruct_method_of(const char *name, lop_reconstruct_method *out, lop_error *err);
@@ -53,14 +53,14 @@ lop_status lop_reconstruct_dual(const lop_centred *q, const lop_stats *held, con
 lop_status lop_reconstruct_mask(const lop_centred *q, lop_stats *held, const lop_tensor *weight, const uint8_t *mask,
                                 const lop_reconstruct_options *options, lop_team *team, lop_reconstruction *out,
                                 lop_error *err);
-/* Bends what least squares found (r: of these channels, with a free intercept, at r->ridge) toward a target that is seen
- * through a ReLU: min |relu(y + o) - relu(W^T x + bias + o)|^2, by Zhang et al., TPAMI 2016, section 3.1.2: z for each
- * row and filter in closed form with a penalty that grows, W by least squares toward z. o is what is added before the
- * ReLU, none where beside is NULL: statistics of it as channels of one tap, of the same rows. q has sums and keeps rows:
- * the sums' own least squares is corrected by what z changes on these. r becomes the best by held's rows, or by q's where
- * held is NULL, the beginning counted in; its errors are those after the ReLU, relative to the target's about its mean.
- * ARG: no rows; SHAPE; MEMORY; NUMERIC: singular at this ridge, or a weight is past float32. After an error r can only
- * be cleared. */
+/* Bends what least squares found (r: of these channels, with a free intercept, at r->ridge) toward a target that is
+ * seen through a ReLU: min |relu(y + o) - relu(W^T x + bias + o)|^2, by Zhang et al., TPAMI 2016, section 3.1.2: z for
+ * each row and filter in closed form with a penalty that grows, W by least squares toward z. o is what is added before
+ * the ReLU, none where beside is NULL: statistics of it as channels of one tap, of the same rows. q has sums and keeps
+ * rows: the sums' own least squares is corrected by what z changes on these. r becomes the best by held's rows, or by
+ * q's where held is NULL, the beginning counted in; its errors are those after the ReLU, relative to the target's about
+ * its mean. ARG: no rows; SHAPE; MEMORY; NUMERIC: singular at this ridge, or a weight is past float32. After an error r
+ * can only be cleared. */
 lop_status lop_reconstruct_relu(const lop_centred *q, const lop_stats *beside, const lop_stats *held,
                                 const lop_stats *held_beside, const int64_t *channel, int64_t count,
                                 lop_reconstruction *r, lop_error *err);

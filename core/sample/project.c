@@ -73,7 +73,8 @@ lop_status lop_stats_project(lop_stats *s, const double *basis, int64_t rank, in
                              lop_error *err)
 {
     *out = NULL;
-    if (!s->summed) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums are not projected");
+    if (!s->summed)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums are not projected");
     if (rank < 1 || keep < 1 || s->p % keep)
         return lop_fail(err, LOP_E_ARG, "a projection of %" PRId64 " entries to rank %" PRId64 ", %" PRId64
                         " places kept: it does not divide", s->p, rank, keep);

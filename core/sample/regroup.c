@@ -34,7 +34,8 @@ static lop_status split(regrouping *r, const int64_t *channel, int64_t count, lo
     for (int64_t i = 0; st == LOP_OK && i < count; i++) {
         const int64_t c = channel[i];
         if (c < 0 || c >= q->c || listed[c])
-            st = lop_fail(err, LOP_E_ARG, "channel #%" PRId64 " is no channel of %" PRId64 ", or listed twice", c, q->c);
+            st = lop_fail(err, LOP_E_ARG, "channel #%" PRId64 " is no channel of %" PRId64 ", or listed twice", c,
+                          q->c);
         else listed[c] = true;
         for (int64_t t = 0; st == LOP_OK && t < k; t++) r->in[r->a++] = c * k + t;
     }
@@ -111,7 +112,8 @@ lop_status lop_stats_regroup(lop_stats *s, const int64_t *channel, int64_t count
     if (count < 1 || each < 1 || count % each != 0 || !(ridge >= 0.0 && isfinite(ridge)))
         return lop_fail(err, LOP_E_ARG, "%" PRId64 " channels by %" PRId64 ", ridge = %g: as many for each, and 0 or "
                         "more expected", count, each, ridge);
-    if (!s->summed) return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums are not regrouped");
+    if (!s->summed)
+        return lop_fail(err, LOP_E_UNSUPPORTED, "statistics that keep rows in place of sums are not regrouped");
     lop_status st = lop_stats_centre(s, &q, err);
     if (st == LOP_OK) st = split(&r, channel, count, err);
     if (st == LOP_OK) st = project(&r, ridge, err);

@@ -4,7 +4,7 @@
 
 enum { STREAM = LOP_STREAM_SUBSET + 1 };        /* addresses the draws of rows */
 
-/* Row number i, from 0, takes a place while there is one; later it takes the place drawn below i + 1, if that exists. */
+/* Row number i, from 0, takes a place while there is one; later the place drawn below i + 1, if that exists. */
 static int64_t place_of(const lop_stats *s, int64_t number)
 {
     if (number < s->limit) return number;

@@ -11,7 +11,8 @@ typedef struct lop_stats lop_stats;
 lop_status lop_stats_new(int64_t c, int64_t taps, int64_t n, lop_stats **out, lop_error *err);
 /* The same that keeps rows, at most `limit` of those added, each with the same chance (Vitter's algorithm R, ACM TOMS
  * 11(1), 1985, drawn by lop_random(seed, ...) and the row's number): for what needs rows, and for patches whose G would
- * not fit. summed: sums are made too, of all rows; else of what is kept alone, and there are no G and B. ARG, MEMORY. */
+ * not fit. summed: sums are made too, of all rows; else of what is kept alone, and there are no G and B. ARG,
+ * MEMORY. */
 lop_status lop_stats_new_rows(int64_t c, int64_t taps, int64_t n, int64_t limit, uint64_t seed, bool summed,
                               lop_stats **out, lop_error *err);
 void lop_stats_free(lop_stats *s);
@@ -30,10 +31,10 @@ lop_status lop_stats_add(lop_stats *s, const float *x, const float *y, int64_t r
 /* s += other, same sizes, and both summed or neither. Rows that other keeps come behind those of s: where s is full,
  * an even chance is theirs alone. */
 lop_status lop_stats_merge(lop_stats *s, const lop_stats *other, lop_error *err);
-/* *out (yours to free): sums of the channels listed, in that order, `each` of them as one of each * taps taps. What is not
- * listed stays and is projected out, at a ridge toward 0, so that choosing among the channels of *out is choosing with
- * the others' weights free; errors stay relative to the whole target. Such sums take no rows and go into no file. count
- * is a multiple of each, no channel twice. ARG, MEMORY; NUMERIC: what stays is singular at this ridge. */
+/* *out (yours to free): sums of the channels listed, in that order, `each` of them as one of each * taps taps. What is
+ * not listed stays and is projected out, at a ridge toward 0, so that choosing among the channels of *out is choosing
+ * with the others' weights free; errors stay relative to the whole target. Such sums take no rows and go into no file.
+ * count is a multiple of each, no channel twice. ARG, MEMORY; NUMERIC: what stays is singular at this ridge. */
 lop_status lop_stats_regroup(lop_stats *s, const int64_t *channel, int64_t count, int64_t each, double ridge,
                              lop_stats **out, lop_error *err);
 /* Borrowed until s changes: G (p + 1 square, p = c k, both triangles valid), B ((p + 1) x n), s (n), row-major; NULL
@@ -42,20 +43,20 @@ const double *lop_stats_gram(lop_stats *s);             /* completes the lower t
 const double *lop_stats_cross(const lop_stats *s);
 const double *lop_stats_energy(const lop_stats *s);
 const double *lop_stats_nonzero(const lop_stats *s);    /* (p): rows in which the entry was not 0 */
-/* The sums of projected rows, as if they had been added: an entry of the patch is (a, b), number a * keep + b, b < keep;
- * the new row has the entries (i, b), x'_ib = sum over a of basis[i][a] x_ab: `rank` channels of `keep` taps. basis (rank,
- * c k / keep), row-major. What a low-rank factor in front of a layer makes of it. *out is yours. */
+/* The sums of projected rows, as if they had been added: an entry of the patch is (a, b), number a * keep + b, b <
+ * keep; the new row has the entries (i, b), x'_ib = sum over a of basis[i][a] x_ab: `rank` channels of `keep` taps.
+ * basis (rank, c k / keep), row-major. What a low-rank factor in front of a layer makes of it. *out is yours. */
 lop_status lop_stats_project(lop_stats *s, const double *basis, int64_t rank, int64_t keep, lop_stats **out,
                              lop_error *err);
-/* Atomic file (an .npz with arrays gram, cross, energy, nonzero, rows, size) and back. more (may be NULL): further arrays,
- * of other names, that are written beside them; on the way back, cleared and filled with what else the file holds. Rows
- * that are kept are not written; UNSUPPORTED where there is nothing else. */
+/* Atomic file (an .npz with arrays gram, cross, energy, nonzero, rows, size) and back. more (may be NULL): further
+ * arrays, of other names, that are written beside them; on the way back, cleared and filled with what else the file
+ * holds. Rows that are kept are not written; UNSUPPORTED where there is nothing else. */
 lop_status lop_stats_save(lop_stats *s, const lop_npz *more, const char *path, lop_error *err);
 lop_status lop_stats_load(const char *path, lop_stats **out, lop_npz *more, lop_error *err);
 
 /* Centred sums (own memory, row-major): Gc (p, p), Bc (p, n), mean_x (p), mean_y (n), sc (n), diagonal (p) of Gc; N =
- * rows; nonzero (c): the share of a channel's entries that were not 0. Without G and B gram and cross are empty, and the
- * rest is of the rows kept. beside: energy of the target that is not in sc, as channels beside these explain it
+ * rows; nonzero (c): the share of a channel's entries that were not 0. Without G and B gram and cross are empty, and
+ * the rest is of the rows kept. beside: energy of the target that is not in sc, as channels beside these explain it
  * (lop_stats_regroup): errors are relative to it and sc together. */
 typedef struct {
     int64_t c, taps, n;
@@ -75,7 +76,7 @@ lop_tensor lop_weight_filter(const lop_tensor *weight, int64_t filter);
 
 /* Filters (n, c, ...), `taps` entries a channel, float32 or float64, turned: out (c taps, n), a row a tap. */
 lop_status lop_weight_rows(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, double *out, lop_error *err);
-/* Of these the filters first .. first + count - 1: out (c taps, count). All are checked, and none written for count 0. */
+/* Of these the filters first .. first + count - 1: out (c taps, count). All are checked; count 0 writes none. */
 lop_status lop_weight_part(const lop_tensor *weight, int64_t c, int64_t taps, int64_t n, int64_t first, int64_t count,
                            double *out, lop_error *err);
 /* dead (c taps): 1 for a tap of (almost) no centred energy, Gc_tt <= 1e-12 of the largest or <= 1e-10 of what it has

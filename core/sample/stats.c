@@ -30,7 +30,8 @@ lop_status lop_stats_new_rows(int64_t c, int64_t taps, int64_t n, int64_t limit,
         return lop_fail(err, LOP_E_ARG, "statistics of %" PRId64 " channels, %" PRId64 " taps, %" PRId64
                         " filters: each at least 1, channels * taps and filters below 2^31", c, taps, n);
     if (limit < (summed ? 0 : 1) || limit > INT32_MAX)
-        return lop_fail(err, LOP_E_ARG, "%" PRId64 " rows to keep: %d to %d expected", limit, summed ? 0 : 1, INT32_MAX);
+        return lop_fail(err, LOP_E_ARG, "%" PRId64 " rows to keep: %d to %d expected", limit, summed ? 0 : 1,
+                        INT32_MAX);
     lop_stats *s = lop_array(1, sizeof *s, err);
     if (!s) return LOP_E_MEMORY;
     *s = (lop_stats){.c = c, .taps = taps, .n = n, .p = c * taps, .summed = summed, .limit = limit, .seed = seed};

@@ -1,5 +1,5 @@
-/* core/select/alternate.c - the alternation of He et al., ICCV 2017, section 3.1, on sums. Dropped channels have W_i = 0,
- * which makes them dead to the LASSO, so that it needs no bookkeeping of its own. */
+/* core/select/alternate.c - the alternation of He et al., ICCV 2017, section 3.1, on sums. Dropped channels have W_i =
+ * 0, which makes them dead to the LASSO, so that it needs no bookkeeping of its own. */
 #include "select/select_impl.h"
 #include "linalg/linalg.h"
 #include <math.h>
@@ -121,7 +121,8 @@ static lop_status allocate(lop_alternation *a, lop_error *err)
     if (st != LOP_OK) return st;
     a->consumer = consumer;
     a->size = (size_t)a->c;
-    for (int64_t k = 0; k < a->in.consumers; k++) a->size += (size_t)(a->c * a->consumer[k].q->taps * a->consumer[k].q->n);
+    for (int64_t k = 0; k < a->in.consumers; k++)
+        a->size += (size_t)(a->c * a->consumer[k].q->taps * a->consumer[k].q->n);
     a->listed = lop_array(a->c, sizeof *a->listed, err);
     a->state = lop_array((int64_t)a->size, sizeof(double), err);
     a->start = lop_array((int64_t)a->size, sizeof(double), err);
@@ -249,7 +250,8 @@ static lop_status find_weights(lop_alternation *a, lop_error *err)
 
 lop_status lop_alternation_step(lop_alternation *a, double lambda, lop_error *err)
 {
-    if (!(lambda >= 0.0 && isfinite(lambda))) return lop_fail(err, LOP_E_ARG, "lambda = %g: 0 or more expected", lambda);
+    if (!(lambda >= 0.0 && isfinite(lambda)))
+        return lop_fail(err, LOP_E_ARG, "lambda = %g: 0 or more expected", lambda);
     lop_status st = LOP_OK;
     a->lambda = lambda;
     for (bool moved = true; st == LOP_OK && moved && a->free > 0;) {    /* each round but the last drops a channel */

@@ -26,8 +26,9 @@ lop_status lop_select_method_of(const char *name, lop_select_method *out, lop_er
 const char *lop_select_method_name(lop_select_method method);
 
 typedef struct {                /* borrowed */
-    const lop_centred *const *centred;  /* of each consumer, of equal c (those of kept rows: not for ELIMINATION, FORWARD,
-                                         * ALTERNATING and swaps, which need the Gram matrix); several: errors are summed, each divided */
+    const lop_centred *const *centred;  /* of each consumer, of equal c (those of kept rows: not for ELIMINATION,
+                                         * FORWARD, ALTERNATING and swaps, which need the Gram matrix); several:
+                                         * errors are summed, each divided */
     const lop_tensor *const *weight;    /* by its target's energy. Original filters (n_k, c, ...), float32 or float64 */
     int64_t consumers;          /* at least 1 */
     double ridge;               /* rho >= 0, toward the original weights; 1e-5 is usual */
@@ -84,10 +85,10 @@ lop_status lop_select_mask(const lop_select_input *in, lop_select_method method,
 
 /* ---- the paper's own loop (select/alternate.c): He et al., ICCV 2017, section 3.1 ----
  *
- * It starts with all channels, |W_i| = 1 over all consumers together, beta_i W_i the original weights. A step at lambda:
- * (i) beta by the LASSO, W as it is, channels not standardised; (ii) W of the channels left by least squares (with the
- * ridge), then beta_i = |W_i|, W_i over it; (i) and (ii) again until (i) drops no channel. What is dropped stays out,
- * so lambda has to grow from step to step. */
+ * It starts with all channels, |W_i| = 1 over all consumers together, beta_i W_i the original weights. A step at
+ * lambda: (i) beta by the LASSO, W as it is, channels not standardised; (ii) W of the channels left by least squares
+ * (with the ridge), then beta_i = |W_i|, W_i over it; (i) and (ii) again until (i) drops no channel. What is dropped
+ * stays out, so lambda has to grow from step to step. */
 
 typedef struct lop_alternation lop_alternation;
 /* Keeps a copy of *in; what that points to must outlive it. */

@@ -10,7 +10,7 @@ void lop_select_factor(int64_t k, const double *H, int64_t ldh, double sign, con
 /* The same, and Y = L^-1 W for W (k, n): returns |Y|^2 = trace(W^T H^-1 W). Rows of Y for skipped pivots are 0. */
 double lop_select_whiten(int64_t k, int64_t n, const double *H, int64_t ldh, double sign, const double *floor,
                          const double *W, double *L, double *Y, bool *skipped);
-/* V = C L^-T, C (rows, k; distance ldc) to V (rows, k; distance ldv), which may be C; skipped pivots give columns of 0. */
+/* V = C L^-T, C (rows, k; distance ldc) to V (rows, k; distance ldv), which may be C; skipped pivots: columns of 0. */
 void lop_select_unmix(int64_t rows, int64_t k, const double *C, int64_t ldc, const double *L, double *V, int64_t ldv);
 
 /* Checked input, and what of it all greedy methods use. */

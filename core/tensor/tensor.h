@@ -42,9 +42,11 @@ lop_status lop_tensor_copy(lop_tensor *to, const lop_tensor *from, lop_error *er
 /* Other dimensions over the same memory; SHAPE unless the sizes agree. One -1 is inferred. */
 lop_status lop_tensor_reshape(lop_tensor *to, const lop_tensor *from, const lop_shape *shape, lop_error *err);
 /* Elements [first, first + count) of dimension dim: a view sharing memory for dim 0, else a copy. */
-lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, int64_t first, int64_t count, lop_error *err);
+lop_status lop_tensor_narrow(lop_tensor *to, const lop_tensor *from, int dim, int64_t first, int64_t count,
+                             lop_error *err);
 /* The slices list[0..count) of dimension dim, numbered from 0, repeats allowed: a copy. */
-lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, const int64_t *list, int64_t count, lop_error *err);
+lop_status lop_tensor_index(lop_tensor *to, const lop_tensor *from, int dim, const int64_t *list, int64_t count,
+                            lop_error *err);
 /* Element-wise conversion (C rules; float to bool is != 0; F16 and BF16 to nearest even). */
 lop_status lop_tensor_cast(lop_tensor *to, const lop_tensor *from, lop_dtype type, lop_error *err);
 double lop_tensor_get(const lop_tensor *t, int64_t index);              /* any type, flat index, as double */
@@ -71,8 +73,8 @@ void lop_npz_clear(lop_npz *z);
 /* ---- tensors that wait on disk (tensor/scratch.c) ---- */
 
 /* A file of so many bytes in a folder, without a name: it is gone with the process, however that ends. The room is
- * checked, and taken where the file system can. IO: less is free, or the folder lets no file be made; the message begins
- * with the folder. */
+ * checked, and taken where the file system can. IO: less is free, or the folder lets no file be made; the message
+ * begins with the folder. */
 typedef struct lop_scratch lop_scratch;
 lop_status lop_scratch_open(const char *folder, int64_t bytes, lop_scratch **out, lop_error *err);
 void lop_scratch_free(lop_scratch *s);          /* NULL is fine */

@@ -18,7 +18,8 @@ for net in squeezenet cifar-resnet56 digits-vgg; do
             best_lop=1e9 best_ort=1e9
             for _ in 1 2 3; do          # in turn, the least of three: the machine is not ours alone
                 a=$("$out/lop" bench "$model" --batch $batch --threads $threads --repeat 20 --json | field min_ms)
-                b=$(node "$ort" "$model" --shape "${batch}x$shape" --batch $batch --threads $threads --warmup 3 --repeat 20 | field min_ms)
+                b=$(node "$ort" "$model" --shape "${batch}x$shape" --batch $batch --threads $threads \
+                    --warmup 3 --repeat 20 | field min_ms)
                 best_lop=$(echo "$a $best_lop" | awk '{print $1 < $2 ? $1 : $2}')
                 best_ort=$(echo "$b $best_ort" | awk '{print $1 < $2 ? $1 : $2}')
             done

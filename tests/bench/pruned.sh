@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/bench/pruned.sh OUT [NET [THREADS ...]] - what half the multiply-adds are worth in time: NET of the zoo
 # (resnet50), its widths and its streams' rounded to multiples of 8, before and after in turn, in ONNX Runtime and in
-# lop, on one thread and on two where no number is given. Exit 1 where either gains less than 1.6x, or a width is no multiple of 8. Needs ../shared
-# (LOP_SHARED), node, and onnxruntime-node (NODE_PATH says where).
+# lop, on one thread and on two where no number is given. Exit 1 where either gains less than 1.6x, or a width is no
+# multiple of 8. Needs ../shared (LOP_SHARED), node, and onnxruntime-node (NODE_PATH says where).
 # shellcheck disable=SC2317  # functions are called by name
 set -u
 cd "$(dirname "$0")/../.." || exit 1

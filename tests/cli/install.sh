@@ -34,7 +34,8 @@ put() { make -s -C "$root" BUILD="$build" PREFIX="$prefix" "$1"; }
 says() { text=$1; shift; "$@" 2>&1 | grep -qF -- "$text"; }
 lua_there() {
     env LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua" LUA_CPATH="$prefix/lib/lua/5.4/?.so" \
-        LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 lua5.4 -e 'local lop = require "lop"; print(lop.ones(2):sum())'
+        LD_PRELOAD="$preload" ASAN_OPTIONS=detect_leaks=0 \
+        lua5.4 -e 'local lop = require "lop"; print(lop.ones(2):sum())'
 }
 headers_there() {
     echo '#include "lop.h"' >"$box/one.c"

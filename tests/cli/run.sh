@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/cli/run.sh - the program as a user types it. sh tests/cli/run.sh OUTDIR [TABLE ...]: runs OUTDIR/lop by each line
-# of tests/cli/*.table, in a folder of its own, and ends with `cli: N passed, N failed, N skipped`.
+# tests/cli/run.sh - the program as a user types it. sh tests/cli/run.sh OUTDIR [TABLE ...]: runs OUTDIR/lop by each
+# line of tests/cli/*.table, in a folder of its own, and ends with `cli: N passed, N failed, N skipped`.
 #
 # A line is  ARGUMENTS | EXIT | STDERR | STDOUT  (the last two may be left out):
 #   ARGUMENTS  as for a shell, after `lop`; a NAME=value in front goes into the environment

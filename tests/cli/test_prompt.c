@@ -1,5 +1,5 @@
-/* tests/cli/test_prompt.c - the prompt as it is typed at: PROGRAM without arguments on a pseudo terminal of its own, with
- * an empty home. */
+/* tests/cli/test_prompt.c - the prompt as it is typed at: PROGRAM without arguments on a pseudo terminal of its own,
+ * with an empty home. */
 #include "support/t.h"
 #include <errno.h>
 #include <poll.h>

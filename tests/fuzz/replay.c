@@ -1,6 +1,6 @@
-/* tests/fuzz/replay.c - runs a target under any compiler: over the inputs that were found before and the small ones kept
- * with them, and over damaged copies of those and of a model that ships with lop. All in processes of their own, so that
- * a crash has a name. CORPUS is the target's. */
+/* tests/fuzz/replay.c - runs a target under any compiler: over the inputs that were found before and the small ones
+ * kept with them, and over damaged copies of those and of a model that ships with lop. All in processes of their own,
+ * so that a crash has a name. CORPUS is the target's. */
 #include "support/t.h"
 #include "fuzz/fuzz.h"
 #include <dirent.h>

@@ -1,6 +1,7 @@
 #!/bin/sh
 # tests/fuzz/run.sh OUT SECONDS [TARGET ...] - runs the fuzzers of OUT/fuzz, each that long, from the project's root;
-# a line for each. What they learn stays in OUT/corpus, what they find in OUT/findings. Exit 1 when one has found something.
+# a line for each. What they learn stays in OUT/corpus, what they find in OUT/findings. Exit 1 when one has found
+# something.
 out=${1:?usage: tests/fuzz/run.sh OUT SECONDS [TARGET ...]} seconds=${2:?seconds} failed=0
 shift 2
 [ $# -gt 0 ] || set -- $(ls "$out/fuzz")

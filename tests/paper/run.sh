@@ -46,7 +46,8 @@ set -- data=mnist:recipes/data/digits preprocess=unit
 wants 0 "least-squares / none" criteria model=recipes/models/digits-resnet/model.onnx images=60 tested=200 \
     criteria=bn-scale,first reconstructions=least-squares targets=compensate,none "$@"
 holds 'reconstruction,target,criterion,macs,top1' criteria/criteria.csv
-wants 0 "uniform     elimination  none" squeezenet model=recipes/models/digits-vgg/model.onnx test=mnist:recipes/data/digits images=40 \
+wants 0 "uniform     elimination  none" squeezenet model=recipes/models/digits-vgg/model.onnx \
+    test=mnist:recipes/data/digits images=40 \
     criteria=l1,elimination reconstructions=least-squares,none speedups=1.01 allocations= check=1 "$@"
 holds 'speedup,allocation,criterion,reconstruction,macs,kl,top1,top5' squeezenet/squeezenet.csv
 wants 2 "unknown key 'criterea' (did you mean 'criteria'?)" single_layer criterea=first

@@ -1,6 +1,7 @@
 #!/bin/sh
 # tests/zoo/recipe.sh OUT SHARED RECIPE FOLDER - runs recipes/RECIPE.lua once, on the zoo's net (ultraface: the shared
-# model as the recipe says, and boxes compared), a few pictures and few positions, with one ratio for all groups. Prints `passed ...`, `skipped ...` or `failed ...`.
+# model as the recipe says, and boxes compared), a few pictures and few positions, with one ratio for all groups. Prints
+# `passed ...`, `skipped ...` or `failed ...`.
 set -u
 out=$1 shared=$2 recipe=$3 folder=$4
 case $recipe in

@@ -98,7 +98,8 @@ static int data_open(lua_State *L)
     if (!preprocess)
         return lopL_failf(L, "usage", "no preprocessing is known: none, unit, imagenet, cifar10, caffe or "
                          "mean=127&std=128&order=rgb");
-    if (lop_preprocess_parse(preprocess, &d->preprocess, &err) != LOP_OK) return lopL_failf(L, "usage", "%s", err.message);
+    if (lop_preprocess_parse(preprocess, &d->preprocess, &err) != LOP_OK)
+        return lopL_failf(L, "usage", "%s", err.message);
     const lop_status st = open_spec(spec, lopL_optstring(L, 2, "split", "train"), input, files, &err);
     if (st == LOP_E_ARG) return lopL_failf(L, "usage", "%s", err.message);
     lopL_check(L, st, &err);
@@ -120,7 +121,8 @@ static int data_batch(lua_State *L)
     const int64_t first = luaL_checkinteger(L, 2) - 1, n = luaL_checkinteger(L, 3);
     lop_error err;
     if (first < 0 || n < 1 || n > d->size || first > d->size - n)
-        return lopL_error(L, "images %I to %I of %I", (lua_Integer)first + 1, (lua_Integer)(first + n), (lua_Integer)d->size);
+        return lopL_error(L, "images %I to %I of %I", (lua_Integer)first + 1, (lua_Integer)(first + n),
+                          (lua_Integer)d->size);
     int64_t *labels = lua_newuserdatauv(L, (size_t)n * sizeof *labels, 0);
     lop_tensor *x = lopL_newtensor(L);
     lopL_check(L, lop_data_read(d->from, d->index + first, n, &d->preprocess, x, labels, &err), &err);
@@ -327,8 +329,8 @@ static int data_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"batch", data_batch}, {"batches", data_batches}, {"take", data_take}, {"split", data_split},
     {"without", data_without}, {NULL, NULL}};
-static const luaL_Reg meta[] = {{"__gc", data_gc}, {"__close", data_gc}, {"__len", data_len}, {"__tostring", data_tostring},
-                                {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", data_gc}, {"__close", data_gc}, {"__len", data_len},
+                                {"__tostring", data_tostring}, {NULL, NULL}};
 static const luaL_Reg files_meta[] = {{"__gc", files_gc}, {NULL, NULL}};
 static const luaL_Reg batches_meta[] = {{"__gc", batches_gc}, {"__close", batches_gc}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"data", data_open}, {NULL, NULL}};

@@ -1,5 +1,5 @@
-/* bindings/c/lua/lop_core.c - luaopen_lop_core: the module lop.core, and what one state of Lua holds once: the thread team
- * and the count of tensor bytes since the last collection. */
+/* bindings/c/lua/lop_core.c - luaopen_lop_core: the module lop.core, and what one state of Lua holds once: the thread
+ * team and the count of tensor bytes since the last collection. */
 #include "kernel/kernel.h"
 #include "linalg/linalg.h"
 #include "lua/lop_lua.h"
@@ -175,7 +175,7 @@ static void open_error(lua_State *L)
 
 /* ---- functions ---- */
 
-/* ---@param folder string   with a slash at its end: functions of its files are lop's own when an error looks for the user */
+/* ---@param folder string   with a slash at its end: an error that looks for the user passes its files over */
 static int core_library(lua_State *L)
 {
     luaL_checkstring(L, 1);
@@ -236,12 +236,13 @@ static int core_metatable(lua_State *L)
 #define LOP_COMMIT "unknown"
 #endif
 
-/* ---@return {version: string, commit: string, cpu_path: string, cpu_paths: string[], blas: string, lua: string, mpi: boolean} */
+/* ---@return {version: string, commit: string, cpu_path: string, cpu_paths: string[], blas: string, lua: string,
+ *            mpi: boolean} */
 static int core_version(lua_State *L)
 {
     lop_cpu best;
     lop_error err;
-    if (lop_cpu_best(&best, &err) != LOP_OK) return lopL_failf(L, "usage", "%s", err.message);     /* LOP_CPU is wrong */
+    if (lop_cpu_best(&best, &err) != LOP_OK) return lopL_failf(L, "usage", "%s", err.message);  /* LOP_CPU is wrong */
     lua_createtable(L, 0, 7);
     lua_pushliteral(L, LOP_VERSION);
     lua_setfield(L, -2, "version");

@@ -1,5 +1,6 @@
-/* bindings/c/lua/lop_limit.c - a call of Lua code that others wrote: it may run so many instructions and hold so much of
- * Lua's memory, and is ended where it goes beyond. What a C function does between two instructions is not counted. */
+/* bindings/c/lua/lop_limit.c - a call of Lua code that others wrote: it may run so many instructions and hold so much
+ * of Lua's memory, and is ended where it goes beyond. What a C function does between two instructions is not
+ * counted. */
 #include "lua/lop_lua.h"
 #include <limits.h>
 
@@ -42,7 +43,8 @@ static void end_hook(lua_State *L, lua_Hook hook, int mask, int count)
     if (came && *came) lopL_interrupt(L);
 }
 
-/* pcall within limits. Beyond them the error is {code = "limit", where = "my.lua:1: "}, or "not enough memory" as ever in Lua.
+/* pcall within limits. Beyond them the error is {code = "limit", where = "my.lua:1: "}, or "not enough memory" as ever
+ * in Lua.
  * ---@param limits {steps: integer, bytes: integer}
  * ---@param f function
  * ---@return boolean

@@ -61,7 +61,7 @@ static int edits(const char *a, const char *b, prices p)
     return row[na % 3][nb];
 }
 
-/* Half of the letters must agree. Of those words, letters left out cost least: who types sped means speedup, not seed. */
+/* Half of the letters must agree. Of those words, letters left out cost least: sped is speedup, not seed. */
 const char *lopL_nearest(const char *word, const char *const *words)
 {
     const char *best = NULL;
@@ -211,18 +211,21 @@ lop_shape lopL_shape(lua_State *L, int arg, const char *name)
     } else {
         if (!lua_istable(L, arg)) lopL_argerror(L, arg, name, "list of integers");
         const lua_Unsigned n = lua_rawlen(L, arg);
-        if (n > LOP_MAX_DIMS) lopL_error(L, "%s: %I dimensions, at most %d expected", name, (lua_Integer)n, LOP_MAX_DIMS);
+        if (n > LOP_MAX_DIMS)
+            lopL_error(L, "%s: %I dimensions, at most %d expected", name, (lua_Integer)n, LOP_MAX_DIMS);
         s.ndim = (int)n;
         for (int d = 0; d < s.ndim; d++) {
             int whole = 0;
             lua_rawgeti(L, arg, d + 1);
             s.dim[d] = lua_tointegerx(L, -1, &whole);
-            if (!whole) lopL_error(L, "%s: dimension %d: integer expected, got %s", name, d + 1, luaL_tolstring(L, -1, NULL));
+            if (!whole)
+                lopL_error(L, "%s: dimension %d: integer expected, got %s", name, d + 1, luaL_tolstring(L, -1, NULL));
             lua_pop(L, 1);
         }
     }
     for (int d = 0; d < s.ndim; d++)
-        if (s.dim[d] < 0) lopL_error(L, "%s: dimension %d is %I, 0 or more expected", name, d + 1, (lua_Integer)s.dim[d]);
+        if (s.dim[d] < 0)
+            lopL_error(L, "%s: dimension %d is %I, 0 or more expected", name, d + 1, (lua_Integer)s.dim[d]);
     return s;
 }
 
@@ -271,7 +274,8 @@ int64_t *lopL_int64s(lua_State *L, int arg, const char *name, int64_t *count)
         lua_rawgeti(L, arg, i + 1);
         list[i] = lua_tointegerx(L, -1, &whole);
         if (!whole)
-            lopL_error(L, "%s: entry %I: integer expected, got %s", name, (lua_Integer)i + 1, luaL_tolstring(L, -1, NULL));
+            lopL_error(L, "%s: entry %I: integer expected, got %s", name, (lua_Integer)i + 1,
+                       luaL_tolstring(L, -1, NULL));
         lua_pop(L, 1);
     }
     return list;

@@ -1,5 +1,5 @@
-/* bindings/c/lua/lop_lua.h - what the files of the Lua bindings share: errors at the user's line, arguments and options,
- * tensors as userdata, the thread team, progress.
+/* bindings/c/lua/lop_lua.h - what the files of the Lua bindings share: errors at the user's line, arguments and
+ * options, tensors as userdata, the thread team, progress.
  *
  * Two kinds of errors. A wrong argument is a plain string, as in Lua's own library. What core refuses (a lop_error) is
  * a table {code =, message =, what =, where =} with __tostring: "my.lua:12: lop.load: none.onnx: no such file". Both
@@ -15,7 +15,7 @@
 
 #define LOPL_TENSOR "lop.tensor"        /* metatables in the registry */
 #define LOPL_ERROR "lop.error"
-#define LOPL_INTERRUPT "lop.interrupt"  /* registry: light userdata, volatile sig_atomic_t that a program's handler sets */
+#define LOPL_INTERRUPT "lop.interrupt"  /* registry: light userdata, volatile sig_atomic_t, set by a handler */
 
 int luaopen_lop_core(lua_State *L);
 
@@ -61,7 +61,7 @@ double lopL_optnumber(lua_State *L, int arg, const char *key, double otherwise);
 int64_t lopL_integer(lua_State *L, int arg, const char *key);           /* must be there */
 int64_t lopL_optinteger(lua_State *L, int arg, const char *key, int64_t otherwise);
 bool lopL_optboolean(lua_State *L, int arg, const char *key, bool otherwise);
-const char *lopL_optstring(lua_State *L, int arg, const char *key, const char *otherwise);     /* the table's: borrowed */
+const char *lopL_optstring(lua_State *L, int arg, const char *key, const char *otherwise);   /* the table's: borrowed */
 /* The position in names (ends with NULL) of a string; an unknown one is an error with the nearest. */
 int lopL_optenum(lua_State *L, int arg, const char *key, const char *const *names, int otherwise);
 lop_tensor *lopL_opttensor(lua_State *L, int arg, const char *key);     /* the table's; NULL where absent */
@@ -83,7 +83,7 @@ lop_dtype lopL_dtype(lua_State *L, int arg, const char *name, lop_dtype otherwis
 int64_t *lopL_int64s(lua_State *L, int arg, const char *name, int64_t *count);
 /* The same for places numbered from 1 to limit in Lua: 0 to limit - 1 in the array. */
 int64_t *lopL_channels(lua_State *L, int arg, const char *name, int64_t limit, int64_t *count);
-void lopL_pushint64s(lua_State *L, const int64_t *list, int64_t count);         /* pushes a table, numbers as they are */
+void lopL_pushint64s(lua_State *L, const int64_t *list, int64_t count);        /* pushes a table, numbers as they are */
 void lopL_pushchannels(lua_State *L, const int64_t *list, int64_t count);       /* pushes a table, numbers + 1 */
 /* One place: 1 to limit in Lua, 0 to limit - 1 in C. */
 int64_t lopL_place(lua_State *L, int arg, const char *name, int64_t limit);
@@ -105,8 +105,8 @@ typedef struct {
     int call;                   /* stack index of the function, or nil; the next slot is for what it raises */
     bool raised;
 } lopL_progress;
-/* From options.progress, function(what, done, total) or nil; false from it, or an interrupt, stops. Pushes two values that must
- * stay. p must outlive the call into core. */
+/* From options.progress, function(what, done, total) or nil; false from it, or an interrupt, stops. Pushes two values
+ * that must stay. p must outlive the call into core. */
 void lopL_progress_init(lua_State *L, int arg, lopL_progress *p);
 /* lopL_check for calls that took p: what the function raised goes on as it was. */
 void lopL_progress_check(lua_State *L, const lopL_progress *p, lop_status st, const lop_error *err);

@@ -1,5 +1,5 @@
-/* bindings/c/lua/lop_system.c - what the Lua half needs of the system and stock Lua lacks: folders, files that appear whole,
- * hashes, the terminal, clock and memory. */
+/* bindings/c/lua/lop_system.c - what the Lua half needs of the system and stock Lua lacks: folders, files that appear
+ * whole, hashes, the terminal, clock and memory. */
 #include "lua/lop_lua.h"
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,8 @@
 static int system_error(lua_State *L, const char *path)
 {
     const bool absent = errno == ENOENT;
-    return lopL_failf(L, absent ? "notfound" : "io", "%s: %s", path, absent ? "no such file or folder" : strerror(errno));
+    return lopL_failf(L, absent ? "notfound" : "io", "%s: %s", path,
+                      absent ? "no such file or folder" : strerror(errno));
 }
 
 /* ---@param path string

@@ -58,7 +58,7 @@ static int exec_run(lua_State *L)
     lop_error err;
     if (!p || !p->exec) return lopL_argerror(L, 1, "exec", "lop.exec");
     lua_settop(L, p->ngiven + 1);
-    for (int i = 0; i < p->ngiven; i++) in[i] = *lopL_checktensor(L, i + 2, "given");       /* views: the stack holds them */
+    for (int i = 0; i < p->ngiven; i++) in[i] = *lopL_checktensor(L, i + 2, "given");  /* views: the stack holds them */
     luaL_checkstack(L, p->nwanted + 1, NULL);
     for (int i = 0; i < p->nwanted; i++) slot[i] = lopL_newtensor(L);
     lopL_check(L, lop_exec_run(p->exec, lopL_team(L), in, out, &err), &err);

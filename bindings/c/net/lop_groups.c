@@ -1,4 +1,4 @@
-/* bindings/c/net/lop_groups.c - methods of a net about channel groups: what goes together, cutting it, dead channels. */
+/* bindings/c/net/lop_groups.c - a net's methods about channel groups: what goes together, its cut, dead channels. */
 #include "net/lop_net.h"
 #include <string.h>
 

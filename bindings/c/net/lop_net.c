@@ -202,8 +202,8 @@ static void push_layer(lua_State *L, const lop_graph *g, const lop_shapes *s, in
     }
 }
 
-/* ---@return table[]  every node, in order: name, op, inputs, outputs, shape, macs, params, bytes (of these), supported,
- *                    weight, bias */
+/* ---@return table[]  every node, in order: name, op, inputs, outputs, shape, macs, params, bytes (of these),
+ *                    supported, weight, bias */
 static int net_layers(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
@@ -342,7 +342,8 @@ static int net_set(lua_State *L)
 {
     lop_graph *g = lopL_checknet(L, 1);
     const char *name = luaL_checkstring(L, 2);
-    const lop_tensor *w = lopL_checktensor(L, 3, "weight"), *b = lua_isnoneornil(L, 4) ? NULL : lopL_checktensor(L, 4, "bias");
+    const lop_tensor *w = lopL_checktensor(L, 3, "weight");
+    const lop_tensor *b = lua_isnoneornil(L, 4) ? NULL : lopL_checktensor(L, 4, "bias");
     const int k = lop_graph_node(g, name);
     lop_error err;
     if (k < 0 || g->node[k]->nin < 2) return lopL_failf(L, "notfound", "no layer '%s' with weights", name);
@@ -437,7 +438,7 @@ static int net_vanish(lua_State *L)
 
 /* ---@param layer string
  * ---@param name string
- * ---@return integer|number|string|integer[]|nil     nil where the node has no such attribute, or one of another kind */
+ * ---@return integer|number|string|integer[]|nil     nil where there is no such attribute, or one of another kind */
 static int net_attribute(lua_State *L)
 {
     const lop_graph *g = lopL_checknet(L, 1);
@@ -463,7 +464,8 @@ static void same_pads(lua_State *L, const lop_graph *g, const lop_node *n, const
     const lop_shape *x = &h->shapes.value[n->in[0]].shape;
     for (int d = 0; d < 2 && x->ndim == 4; d++) {
         const int64_t size = x->dim[d + 2], out = (size + stride[d] - 1) / stride[d];
-        const int64_t need = (out - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1 - size, total = need > 0 ? need : 0;
+        const int64_t need = (out - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1 - size;
+        const int64_t total = need > 0 ? need : 0;
         const int64_t less = total / 2, more = total - less;
         pad[d] = strcmp(mode, "SAME_UPPER") == 0 ? less : more;
         pad[d + 2] = total - pad[d];

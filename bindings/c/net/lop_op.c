@@ -5,7 +5,7 @@
 
 enum { MOST = 16, OPSET = 17 };         /* inputs, and attributes */
 
-/* The value on top of the stack; its arrays are the stack's. Whole numbers by Lua's subtype: 1 is an integer, 1.0 is not. */
+/* The value on top of the stack; its arrays are the stack's. By Lua's subtype: 1 is an integer, 1.0 is not. */
 static lop_attr attribute(lua_State *L, const char *name)
 {
     lop_attr a = {.name = (char *)(uintptr_t)name};     /* read only: an operator gets its node const */

@@ -1,5 +1,5 @@
-/* bindings/c/program/lop_edit.c - lines typed at a terminal: libedit's readline where it was there at build time (LOP_EDIT),
- * with history and completion, else plain reading. */
+/* bindings/c/program/lop_edit.c - lines typed at a terminal: libedit's readline where it was there at build time
+ * (LOP_EDIT), with history and completion, else plain reading. */
 #include "lua/lop_lua.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +134,8 @@ static int completer(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"read", read_line}, {"remember", remember}, {"load", load}, {"save", save}, {"completer", completer}, {NULL, NULL}};
+    {"read", read_line}, {"remember", remember}, {"load", load}, {"save", save}, {"completer", completer},
+    {NULL, NULL}};
 #else
 /* ---@param prompt string
  * ---@return string?        without its newline; nil at the end */

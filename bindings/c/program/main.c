@@ -17,8 +17,8 @@ static void stop(lua_State *L, lua_Debug *ar)
     if (interrupted) lopL_interrupt(L);
 }
 
-/* The first Ctrl-C (or SIGTERM) ends what runs in order: core asks at chunk borders, Lua at the next instruction. One more, before
- * that has happened, ends the program. */
+/* The first Ctrl-C (or SIGTERM) ends what runs in order: core asks at chunk borders, Lua at the next instruction. One
+ * more, before that has happened, ends the program. */
 static void on_interrupt(int signal_number)
 {
     if (interrupted) {
@@ -54,7 +54,8 @@ static int set_path(lua_State *L)
     const char *folder = lua_pushfstring(L, "%s/share/lua/5.4", program);
     if (!has_modules(L, folder)) folder = lua_pushfstring(L, "%s/../share/lua/5.4", program);
     if (!has_modules(L, folder))
-        return luaL_error(L, "%s: neither built (make) nor installed (make install): share/lua/5.4/lop is missing", program);
+        return luaL_error(L, "%s: neither built (make) nor installed (make install): share/lua/5.4/lop is missing",
+                          program);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));

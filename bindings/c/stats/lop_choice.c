@@ -214,7 +214,7 @@ static int stats_swap(lua_State *L)
     return 2;
 }
 
-/* Leaves the order of removal on the stack, and the curve with the statistics; its errors only where they are asked for. */
+/* Leaves the order of removal on the stack, and the curve with the statistics; its errors only where asked for. */
 static const lop_curve *push_order(lua_State *L, bool errors)
 {
     lopL_stats *s = lopL_checkstats(L, 1, "stats");

@@ -1,5 +1,5 @@
-/* bindings/c/stats/lop_lasso.c - the LASSO problem of a layer as a value, and the paper's alternation: mechanism for the
- * schedules and paths of the Lua half. */
+/* bindings/c/stats/lop_lasso.c - the LASSO problem of a layer as a value, and the paper's alternation: mechanism for
+ * the schedules and paths of the Lua half. */
 #include "stats/lop_stats.h"
 #include <string.h>
 

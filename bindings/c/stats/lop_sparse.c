@@ -25,7 +25,8 @@ static lop_sparse_options options(lua_State *L, int arg)
 
 /* ---@param x lop.tensor        (samples, d)
  * ---@param basis lop.tensor    (atoms, d)
- * ---@param opts {eta: number, rho: string?, nu: number?, tol: number?, start: lop.tensor?}    start: codes to begin with
+ * ---@param opts {eta: number, rho: string?, nu: number?, tol: number?, start: lop.tensor?}
+ *        start: codes to begin with
  * ---@return lop.tensor codes   float64 (samples, atoms) */
 static int sparse_codes(lua_State *L)
 {

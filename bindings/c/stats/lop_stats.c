@@ -86,8 +86,8 @@ static void check_kernel(lua_State *L, int opts, int64_t taps)
  * ---@param filters integer
  * ---@param about {weight: lop.tensor?, bias: lop.tensor?, producer: lop.tensor?, bn_scale: lop.tensor?,
  *        kernel: integer[]?, layer: string?, held: lop.stats?, rows: integer?, sums: boolean?, seed: integer?}?
- *        what later calls would else have to be told; rows: so many at most are kept, a sample drawn by the seed, beside
- *        the sums or, with sums = false, in their place
+ *        what later calls would else have to be told; rows: so many at most are kept, a sample drawn by the seed,
+ *        beside the sums or, with sums = false, in their place
  * ---@return lop.stats */
 static int stats_new(lua_State *L)
 {
@@ -115,7 +115,8 @@ static int stats_new(lua_State *L)
 
 static void ints(lua_State *L, const char *key, int64_t *list, int64_t n)
 {
-    if (lopL_getoption(L, 4, key) == LUA_TNIL && (strcmp(key, "kernel") != 0 || lopL_about(L, 1, key) == LUA_TNIL)) return;
+    if (lopL_getoption(L, 4, key) == LUA_TNIL && (strcmp(key, "kernel") != 0 || lopL_about(L, 1, key) == LUA_TNIL))
+        return;
     int64_t count;
     const int64_t *from = lopL_int64s(L, lua_gettop(L), key, &count);
     if (count != n) lopL_error(L, "%s has %d entries, %d expected", key, (int)count, (int)n);
@@ -363,7 +364,8 @@ static const luaL_Reg methods[] = {{"add", stats_add},       {"merge", stats_mer
                                    {"targets", stats_targets},
                                    {"zeros", stats_zeros},   {"close", stats_gc},      {"project", stats_project},
                                    {NULL, NULL}};
-static const luaL_Reg meta[] = {{"__gc", stats_gc}, {"__close", stats_gc}, {"__tostring", stats_tostring}, {NULL, NULL}};
+static const luaL_Reg meta[] = {{"__gc", stats_gc}, {"__close", stats_gc}, {"__tostring", stats_tostring},
+                                {NULL, NULL}};
 static const luaL_Reg functions[] = {{"stats", stats_new}, {"load_stats", stats_load}, {NULL, NULL}};
 
 int lop_open_stats(lua_State *L)

@@ -1,5 +1,5 @@
-/* bindings/c/stats/lop_stats.h - the userdata behind lop.stats, and what a choice of channels is made from, for the files of
- * the bindings that take them. */
+/* bindings/c/stats/lop_stats.h - the userdata behind lop.stats, and what a choice of channels is made from, for the
+ * files of the bindings that take them. */
 #ifndef LOP_STATS_H
 #define LOP_STATS_H
 #include "lua/lop_lua.h"
@@ -49,9 +49,10 @@ typedef struct {                /* owns shares of all that `in` points to */
 } lopL_choice;
 
 /* Pushes it, made of the statistics at `arg` and the options at `opts`:
- * {weight: lop.tensor?, method: string?, seed: integer?, ridge: number?, cost: number[]|lop.tensor?, nonnegative: boolean?,
- *  score: number[]|lop.tensor?, producer: lop.tensor?, stay: integer[]?, others: {[1]: lop.stats, [2]: lop.tensor}[]?,
- *  progress: function?}; others: further consumers of the same channels. */
+ * {weight: lop.tensor?, method: string?, seed: integer?, ridge: number?, cost: number[]|lop.tensor?,
+ *  nonnegative: boolean?, score: number[]|lop.tensor?, producer: lop.tensor?, stay: integer[]?,
+ *  others: {[1]: lop.stats, [2]: lop.tensor}[]?, progress: function?}; others: further consumers of the same
+ *  channels. */
 lopL_choice *lopL_newchoice(lua_State *L, int arg, int opts);
 void lopL_choice_type(lua_State *L);            /* makes its metatable */
 #endif

@@ -43,7 +43,8 @@ static int64_t element_at(lua_State *L, const lop_tensor *t, int first)
     const int given = lua_gettop(L) - first + 1;
     if (given != t->shape.ndim) lopL_error(L, "%d indices, the tensor has %d dimensions", given, t->shape.ndim);
     int64_t at = 0;
-    for (int d = 0; d < t->shape.ndim; d++) at = at * t->shape.dim[d] + lopL_place(L, first + d, "index", t->shape.dim[d]);
+    for (int d = 0; d < t->shape.ndim; d++)
+        at = at * t->shape.dim[d] + lopL_place(L, first + d, "index", t->shape.dim[d]);
     return at;
 }
 

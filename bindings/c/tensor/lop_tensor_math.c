@@ -1,6 +1,7 @@
-/* bindings/c/tensor/lop_tensor_math.c - arithmetic of tensors, element by element with broadcasting as in NumPy, and matrix
- * products. Results are float32 where a float32 takes part and no float64, else float64; a plain number takes the type
- * of the tensor beside it. Sums are formed in double and rounded once, which is exact for one operation on float32. */
+/* bindings/c/tensor/lop_tensor_math.c - arithmetic of tensors, element by element with broadcasting as in NumPy, and
+ * matrix products. Results are float32 where a float32 takes part and no float64, else float64; a plain number takes
+ * the type of the tensor beside it. Sums are formed in double and rounded once, which is exact for one operation on
+ * float32. */
 #include "tensor/lop_tensor_impl.h"
 #include "linalg/linalg.h"
 #include <cblas.h>
@@ -53,7 +54,8 @@ static lop_shape broadcast(lua_State *L, const lop_tensor *a, const lop_tensor *
     return y;
 }
 
-static void combine(operation op, const lop_tensor *a, const lop_tensor *b, int64_t step[2][LOP_MAX_DIMS], lop_tensor *y)
+static void combine(operation op, const lop_tensor *a, const lop_tensor *b, int64_t step[2][LOP_MAX_DIMS],
+                    lop_tensor *y)
 {
     const lop_shape *s = &y->shape;
     int64_t at[LOP_MAX_DIMS] = {0}, i = 0, j = 0;
@@ -156,7 +158,7 @@ static int matmul(lua_State *L)
     return 1;
 }
 
-/* X of A X = B, A (the tensor) symmetric and positive definite, by Cholesky in float64; of A the upper triangle is read.
+/* X of A X = B, A (the tensor) symmetric and positive definite, by Cholesky in float64; A's upper triangle is read.
  * ---@param b lop.tensor    (n) or (n, count)
  * ---@return lop.tensor     float64, of b's shape */
 static int cholesky_solve(lua_State *L)

@@ -34,7 +34,8 @@ static void read_nested(lua_State *L, lop_tensor *t, int dim, int64_t *at)
     if (!lua_istable(L, -1)) lopL_error(L, "a list of %I expected in dimension %d, got %s", (lua_Integer)n, dim + 1,
                                         luaL_typename(L, -1));
     if ((int64_t)lua_rawlen(L, -1) != n)
-        lopL_error(L, "lists of %I and of %I entries in dimension %d", (lua_Integer)n, (lua_Integer)lua_rawlen(L, -1), dim + 1);
+        lopL_error(L, "lists of %I and of %I entries in dimension %d", (lua_Integer)n, (lua_Integer)lua_rawlen(L, -1),
+                   dim + 1);
     for (int64_t i = 0; i < n; i++) {
         lua_rawgeti(L, -1, i + 1);
         read_nested(L, t, dim + 1, at);
@@ -168,7 +169,8 @@ static lop_dtype float_type(lua_State *L)
         arg = lua_gettop(L);
     }
     const lop_dtype type = lopL_dtype(L, arg, "type", LOP_F32);
-    if (type != LOP_F32 && type != LOP_F64) lopL_error(L, "type is %s, float32 or float64 expected", lop_dtype_name(type));
+    if (type != LOP_F32 && type != LOP_F64)
+        lopL_error(L, "type is %s, float32 or float64 expected", lop_dtype_name(type));
     return type;
 }
 

@@ -1,5 +1,5 @@
-/* bindings/c/tensor/lop_tensor_print.c - tostring of a tensor, laid out as PyTorch does: columns of one width, four digits, by
- * powers of ten where the numbers lie far apart, and of large tensors only the borders. */
+/* bindings/c/tensor/lop_tensor_print.c - tostring of a tensor, laid out as PyTorch does: columns of one width, four
+ * digits, by powers of ten where the numbers lie far apart, and of large tensors only the borders. */
 #include "tensor/lop_tensor_impl.h"
 #include <math.h>
 #include <stdio.h>
@@ -59,7 +59,8 @@ static void visit(layout *p, int dim, int64_t offset, void (*note)(layout *, dou
         note(p, lop_tensor_get(p->t, offset));
         return;
     }
-    for (int64_t k = 0; k < s->dim[dim]; k = next_shown(p, s->dim[dim], k)) visit(p, dim + 1, offset * s->dim[dim] + k, note);
+    for (int64_t k = 0; k < s->dim[dim]; k = next_shown(p, s->dim[dim], k))
+        visit(p, dim + 1, offset * s->dim[dim] + k, note);
 }
 
 static void add_padded(luaL_Buffer *b, const layout *p, double v)

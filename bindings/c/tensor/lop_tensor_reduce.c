@@ -1,6 +1,6 @@
-/* bindings/c/tensor/lop_tensor_reduce.c - a dimension, or the whole tensor, made into one number: sum, mean, min, max, std,
- * norm, argmax, topk. Sums are float64, in the order of the elements. A NaN is the result of whatever it takes part in,
- * and larger than all numbers where order counts. */
+/* bindings/c/tensor/lop_tensor_reduce.c - a dimension, or the whole tensor, made into one number: sum, mean, min, max,
+ * std, norm, argmax, topk. Sums are float64, in the order of the elements. A NaN is the result of whatever it takes
+ * part in, and larger than all numbers where order counts. */
 #include "tensor/lop_tensor_impl.h"
 #include <math.h>
 #include <stdlib.h>

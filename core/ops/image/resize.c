@@ -35,7 +35,10 @@ static bool untouched(const resize *r, int d, int64_t in)
 }
 
 /* Weighted sums are taken in float32, and cut to integers where the input is of these. */
-static bool is_weighed(lop_dtype type) { return type == LOP_F32 || type == LOP_I32 || type == LOP_I8 || type == LOP_U8; }
+static bool is_weighed(lop_dtype type)
+{
+    return type == LOP_F32 || type == LOP_I32 || type == LOP_I8 || type == LOP_U8;
+}
 
 lop_status ops_resize_shape(const lop_op_call *call, lop_error *err)
 {

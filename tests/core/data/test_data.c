@@ -38,9 +38,9 @@ static void put_file(const char *folder, const char *name, const void *bytes, si
 
 static void folder_remove(const char *folder)
 {
-    static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images.idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz", "data_batch_1.bin", "data_batch_2.bin",
-        "data_batch_3.bin", "test_batch.bin", "a.npz"};
+    static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+        "t10k-images.idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz", "data_batch_1.bin",
+        "data_batch_2.bin", "data_batch_3.bin", "test_batch.bin", "a.npz"};
     for (size_t i = 0; i < T_COUNT(names); i++) {
         char path[4200];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -109,7 +109,8 @@ T_TEST(broken_digits_say_what_is_wrong)
         {3, 1, 1, LOP_E_FORMAT, "1 dimensions, 3 expected"}, {7, 0, 1, LOP_E_FORMAT, "nothing in it"},
         {7, COUNT, 2, LOP_E_FORMAT, "5 items take 60 bytes, the file has 59"},
         {7, COUNT, 0, LOP_E_FORMAT, "5 items take 60 bytes, the file has more: 61"},
-        {4, 0xff, 1, LOP_E_FORMAT, "4278190085 items take"}, {7, COUNT - 1, 1 + PIXELS, LOP_E_FORMAT, "4 images and 5 labels"}};
+        {4, 0xff, 1, LOP_E_FORMAT, "4278190085 items take"},
+        {7, COUNT - 1, 1 + PIXELS, LOP_E_FORMAT, "4 images and 5 labels"}};
     char folder[4096];
     lop_error err;
     lop_data *d;
@@ -304,7 +305,8 @@ T_TEST(images_that_are_no_numbers_are_refused_and_labels_may_be_absent)
     t_ok(lop_data_read(d, (const int64_t[]){0, 1}, 2, &p, &out, labels, &err), err);
     assert_true(labels[0] == -1 && labels[1] == -1);
     lop_tensor_clear(&out);
-    t_fails(lop_data_read(d, (const int64_t[]){0, 2}, 2, &p, &out, NULL, &err), LOP_E_ARG, err, "image 2 of a set of 2");
+    t_fails(lop_data_read(d, (const int64_t[]){0, 2}, 2, &p, &out, NULL, &err), LOP_E_ARG, err,
+            "image 2 of a set of 2");
     t_fails(lop_data_read(d, (const int64_t[]){-1}, 1, &p, &out, NULL, &err), LOP_E_ARG, err, "image -1");
     t_ok(lop_preprocess_parse("imagenet", &p, &err), err);
     t_fails(lop_data_read(d, (const int64_t[]){0}, 1, &p, &out, NULL, &err), LOP_E_SHAPE, err,

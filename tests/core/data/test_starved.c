@@ -1,6 +1,6 @@
-/* tests/core/data/test_starved.c - pictures with memory that fails at request n, for n = 1, 2, 3 ... until the task succeeds: the
- * answer is MEMORY, a picture that could not be decoded for it is not called broken, and nothing is lost. malloc and its
- * kin are this file's own, also for libjpeg and libpng; the sanitizers need them for themselves. */
+/* tests/core/data/test_starved.c - pictures with memory that fails at request n, for n = 1, 2, 3 ... until the task
+ * succeeds: the answer is MEMORY, a picture that could not be decoded for it is not called broken, and nothing is lost.
+ * malloc and its kin are this file's own, also for libjpeg and libpng; the sanitizers need them for themselves. */
 #include "support/t.h"
 #include "data/data.h"
 #include "image/image.h"

@@ -31,7 +31,8 @@ static double miss(const lop_tensor *w, const lop_factors *q, int64_t rank)
         for (int64_t c = 0; c < d[1]; c++)
             for (int64_t i = 0; i < kh; i++)
                 for (int64_t j = 0; j < kw; j++) {
-                    const double e = lop_tensor_get(w, ((f * d[1] + c) * kh + i) * kw + j) - product(q, rank, f, c, i, j);
+                    const double e = lop_tensor_get(w, ((f * d[1] + c) * kh + i) * kw + j)
+                        - product(q, rank, f, c, i, j);
                     sum += e * e;
                 }
     return sum;

@@ -93,7 +93,8 @@ T_TEST(resnet56_as_onnx_runtime) { reference("cifar-resnet56", 1); }
 T_TEST(squeezenet_as_onnx_runtime) { reference("squeezenet", 1); }
 T_TEST(ultraface_as_onnx_runtime) { reference("ultraface", 2); }
 
-static const char *const shipped[] = {"recipes/models/digits-vgg/model.onnx", "recipes/models/digits-resnet/model.onnx"};
+static const char *const shipped[] = {"recipes/models/digits-vgg/model.onnx",
+                                      "recipes/models/digits-resnet/model.onnx"};
 
 T_TEST(neither_team_nor_batch_changes_a_byte)
 {
@@ -145,7 +146,8 @@ T_TEST(a_wrong_input_is_named)
     t_net n;
     open_net(&n, shipped[0], NULL);
     lop_tensor x = noise(&(lop_shape){4, {1, 3, 28, 28}}, 1), y;
-    t_fails(lop_exec_run(n.e, NULL, &x, &y, &n.err), LOP_E_SHAPE, n.err, "1x3x28x28 given, 1x1x28x28 (times images) expected");
+    t_fails(lop_exec_run(n.e, NULL, &x, &y, &n.err), LOP_E_SHAPE, n.err,
+            "1x3x28x28 given, 1x1x28x28 (times images) expected");
     lop_tensor_clear(&x);
     close_net(&n);
 }
@@ -213,7 +215,8 @@ T_TEST(cutting_zero_channels_keeps_the_function)
             t_ok(lop_exec_new(n.g, &n.s, NULL, &n.e, &n.err), n.err);
             t_ok(lop_exec_run(n.e, NULL, &x, &z, &n.err), n.err);
             t_ok(lop_graph_cost(n.g, &n.s, &after, &n.err), n.err);
-            if (worst(&y, &z) > 1e-5 * largest(&y)) fail_msg("group %d, seed %d: off by %g", which, (int)seed, worst(&y, &z));
+            if (worst(&y, &z) > 1e-5 * largest(&y))
+                fail_msg("group %d, seed %d: off by %g", which, (int)seed, worst(&y, &z));
             assert_true(kept == width || after.macs < before.macs);
             lop_tensor_clear(&x);
             lop_tensor_clear(&y);

@@ -1,5 +1,5 @@
-/* tests/core/exec/test_gather.c - a Gather of channels before a convolution is done by its packing: the same bytes as by
- * the operator, and one step less; left alone where it is not just that. */
+/* tests/core/exec/test_gather.c - a Gather of channels before a convolution is done by its packing: the same bytes as
+ * by the operator, and one step less; left alone where it is not just that. */
 #include "core/graph/net.h"
 #include "exec/exec.h"
 #include "ops/ops.h"

@@ -1,5 +1,5 @@
-/* tests/core/exec/test_once.c - a plan and its run in one: what the sizes of the inputs do not say, their values do; and
- * whole batches where images are not apart after all. */
+/* tests/core/exec/test_once.c - a plan and its run in one: what the sizes of the inputs do not say, their values do;
+ * and whole batches where images are not apart after all. */
 #include "core/graph/net.h"
 #include "exec/exec.h"
 #include "ops/ops.h"
@@ -40,7 +40,8 @@ static void gives(lop_graph *g, lop_tensor *in, int nin, lop_shape shape, const 
     char text[96], want[96];
     t_ok(lop_exec_once(g, NULL, in, nin, NULL, 0, &y, &err), err);
     if (!lop_shape_equal(&y.shape, &shape))
-        fail_msg("%s, %s expected", lop_shape_text(&y.shape, text, sizeof text), lop_shape_text(&shape, want, sizeof want));
+        fail_msg("%s, %s expected", lop_shape_text(&y.shape, text, sizeof text),
+                 lop_shape_text(&shape, want, sizeof want));
     int64_t size = 1;
     for (int d = 0; d < shape.ndim; d++) size *= shape.dim[d];
     for (int64_t i = 0; i < size; i++) assert_true(lop_tensor_get(&y, i) == values[i]);

@@ -246,7 +246,8 @@ T_TEST(insert_and_remove_keep_the_others)
 }
 
 T_MAIN(T(names_find_values_and_nodes), T(a_taken_name_gets_a_number), T(uses_list_every_read),
-       T(sort_is_stable_and_mends_order), T(sort_takes_the_first_that_is_ready), T(sort_names_what_is_wrong), T(dead_nodes_and_initializers_go),
-       T(what_a_subgraph_may_read_stays), T(a_clone_shares_weights_and_nothing_else),
+       T(sort_is_stable_and_mends_order), T(sort_takes_the_first_that_is_ready), T(sort_names_what_is_wrong),
+       T(dead_nodes_and_initializers_go), T(what_a_subgraph_may_read_stays),
+       T(a_clone_shares_weights_and_nothing_else),
        T(attributes_are_typed_and_replaced), T(meta_is_kept_in_order), T(ops_are_found_in_onnx_domain_only),
        T(insert_and_remove_keep_the_others))

@@ -1,4 +1,4 @@
-/* tests/core/graph/test_part.c - a node gone, a constant in its place: what goes with it, what stays, what is refused. */
+/* tests/core/graph/test_part.c - a node gone, a constant in its place: what goes too, what stays, what is refused. */
 #include "net.h"
 
 /* x - Relu s - Conv a - Relu ar - Conv z - Add t with s, - Identity y: a residual block on 2 channels. */

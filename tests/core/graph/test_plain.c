@@ -1,4 +1,4 @@
-/* tests/core/graph/test_plain.c - constants folded into initializers, and one floating type, with lop's own operators. */
+/* tests/core/graph/test_plain.c - constants folded into initializers, and one floating type, by lop's operators. */
 #include "net.h"
 #include "ops/ops.h"
 

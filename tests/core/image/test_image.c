@@ -236,7 +236,8 @@ static uint8_t *bytes_of(const char *name, size_t *n)
 }
 
 static const char *const samples[] = {"rgb420.jpg", "progressive.jpg", "ycck.jpg", "grey.jpg", "turned6.jpg",
-                                      "rgb8.png", "palette4.png", "rgb8_interlaced.png", "grey16.png", "rgb8_turned.png"};
+                                      "rgb8.png", "palette4.png", "rgb8_interlaced.png", "grey16.png",
+                                      "rgb8_turned.png"};
 
 T_TEST(files_cut_anywhere_are_refused)
 {

@@ -112,7 +112,8 @@ T_TEST(channels_that_stay_are_free_of_the_penalty)
         }
         lop_tensor_clear(&beta);
         lop_lasso_clear(&q);
-        t_fails(lop_lasso_given(&all, (int64_t[]){3, 3}, 2, &q, &err), LOP_E_ARG, err, "channel #3 stands out of order");
+        t_fails(lop_lasso_given(&all, (int64_t[]){3, 3}, 2, &q, &err), LOP_E_ARG, err,
+                "channel #3 stands out of order");
         t_fails(lop_lasso_given(&all, listed, 0, &q, &err), LOP_E_ARG, err, "no channel");
         lop_lasso_clear(&all);
         lop_free(Z);
@@ -217,9 +218,11 @@ T_TEST(a_width_that_some_lambda_has_is_its_support)
             t_ok(lop_tensor_init(&beta, LOP_F64, &(lop_shape){1, {16}}, &err), err);
             t_ok(lop_lasso_width(&q, width, &choice, &err), err);
             t_ok(lop_lasso_at(&q, choice.lambda, 1e-10, &beta, &active, &err), err);
-            if (active != width) fail_msg("seed %d, width %d: lambda has %d active", (int)seed, (int)width, (int)active);
+            if (active != width)
+                fail_msg("seed %d, width %d: lambda has %d active", (int)seed, (int)width, (int)active);
             for (int64_t k = 0; k < width; k++)
-                assert_true(fabs(((double *)beta.data)[choice.channel[k]] - choice.beta[k]) < 1e-5 && choice.beta[k] != 0);
+                assert_true(fabs(((double *)beta.data)[choice.channel[k]] - choice.beta[k]) < 1e-5
+                            && choice.beta[k] != 0);
             lop_lasso_choice_clear(&choice);
             lop_tensor_clear(&beta);
         }

@@ -125,7 +125,7 @@ T_TEST(basis_is_optimal)
             t_ok(lop_sparse_basis(&q->x, &q->z, 2.0, &q->basis, &q->err), q->err);
             assert_true(objective(q, &o, 2.0) < before);
             int touching = 0;
-            for (int64_t j = 0; j < q->k; j++) {        /* -gradient: 0, or straight out of the ball where that is met */
+            for (int64_t j = 0; j < q->k; j++) {       /* -gradient: 0, or straight out of the ball where that is met */
                 double *a = at(&q->basis) + j * q->d, g[7] = {0}, length = 0.0, out = 0.0, miss = 0.0;
                 for (int64_t t = 0; t < q->d; t++) {
                     for (int64_t i = 0; i < q->N; i++) {

@@ -274,7 +274,7 @@ T_TEST(small_weights_need_no_second_file)
     lop_graph_free(back);
 }
 
-/* The data can't be written (a folder has its name): the model that was there before stays, and nothing is left over. */
+/* The data can't be written (a folder has its name): the model that was there stays, and nothing is left over. */
 T_TEST(a_failure_leaves_what_was_there)
 {
     char path[4096], data[4200];

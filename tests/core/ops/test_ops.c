@@ -305,7 +305,8 @@ static double transposed_at(const lop_conv *c, const float *x, const float *w, i
 
 T_TEST(transposed_convolution_is_the_sum_it_should_be)
 {
-    /* images, group, channels and filters a group, h, w, kh, kw, strides, dilations, pads; the last of several pieces */
+    /* images, group, channels and filters a group, h, w, kh, kw, strides, dilations, pads; the last of several
+     * pieces */
     static const int cases[][14] = {
         {2, 1, 3, 4, 5, 6, 3, 3, 2, 2, 1, 1, 1, 1}, {3, 3, 2, 3, 4, 5, 4, 2, 2, 3, 1, 1, 0, 1},
         {1, 1, 2, 2, 6, 6, 3, 3, 1, 1, 2, 3, 2, 0}, {1, 2, 1, 1, 1, 1, 1, 1, 3, 2, 1, 1, 0, 0},

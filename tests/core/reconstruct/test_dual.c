@@ -32,7 +32,7 @@ static void same(const lop_reconstruction *a, const lop_reconstruction *b, const
                  b->held_error);
 }
 
-/* More taps than rows, and fewer; panels of 256 taps crossed; dead taps; biases free and fixed; ridges given and found. */
+/* More taps than rows, and fewer; panels of 256 taps crossed; dead taps; biases free and fixed; ridges given, found. */
 T_TEST(the_dual_agrees_with_the_primal)
 {
     static const struct { int64_t taps, rows; double ridge; int traits; bool fixed; } cases[] = {
@@ -82,7 +82,8 @@ T_TEST(a_bias_alone_and_what_is_refused)
     lop_reconstruction_clear(&a);
     lop_reconstruction_clear(&b);
     o.method = LOP_RECONSTRUCT_SCALE;
-    t_fails(lop_reconstruct(&q, NULL, &l->weight, kept, KEPT, &o, &a, &err), LOP_E_UNSUPPORTED, err, "least-squares or");
+    t_fails(lop_reconstruct(&q, NULL, &l->weight, kept, KEPT, &o, &a, &err), LOP_E_UNSUPPORTED, err,
+            "least-squares or");
     o = (lop_reconstruct_options){LOP_RECONSTRUCT_LEAST_SQUARES, 0, NULL};
     t_fails(lop_reconstruct(&q, NULL, &l->weight, kept, KEPT, &o, &a, &err), LOP_E_ARG, err, "more than 0 expected");
     t_fails(lop_reconstruct(&q, l->stats, &l->weight, kept, KEPT, NULL, &a, &err), LOP_E_ARG, err, "held-out");

@@ -14,7 +14,8 @@ static void near(const double *got, const double *want, int64_t count, const cha
 
 T_TEST(projected_sums_are_sums_of_projected_rows)
 {
-    static const size_case cases[] = {{3, 9, 3, 4, 5}, {5, 4, 1, 3, 2}, {2, 6, 6, 2, 3}, {1, 1, 1, 1, 1}, {7, 3, 3, 9, 4}};
+    static const size_case cases[] = {{3, 9, 3, 4, 5}, {5, 4, 1, 3, 2}, {2, 6, 6, 2, 3}, {1, 1, 1, 1, 1},
+                                      {7, 3, 3, 9, 4}};
     enum { ROWS = 60 };
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         const size_case d = cases[k];

@@ -88,7 +88,8 @@ T_TEST(bad_lists_are_named)
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         lop_error err;
         lop_stats *s;
-        assert_int_not_equal(lop_stats_regroup(l->stats, cases[k].list, 3, cases[k].each, cases[k].ridge, &s, &err), LOP_OK);
+        assert_int_not_equal(lop_stats_regroup(l->stats, cases[k].list, 3, cases[k].each, cases[k].ridge, &s, &err),
+                             LOP_OK);
         assert_true(strstr(err.message, cases[k].says) && !s);
     }
     t_layer_free(l);

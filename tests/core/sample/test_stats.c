@@ -146,7 +146,8 @@ T_TEST(files_and_sums_of_sums)
     t_temporary("stats.npz", path);
     float extra[2] = {1, 2};
     char names[2][8] = {"mine", "gram"};
-    lop_npz_entry entry[2] = {{names[0], {LOP_F32, {1, {2}}, extra, NULL}}, {names[1], {LOP_F32, {1, {2}}, extra, NULL}}};
+    lop_npz_entry entry[2] = {{names[0], {LOP_F32, {1, {2}}, extra, NULL}},
+                              {names[1], {LOP_F32, {1, {2}}, extra, NULL}}};
     lop_npz more;
     t_fails(lop_stats_save(a, &(lop_npz){entry, 2}, path, &err), LOP_E_ARG, err, "'gram' is one of");
     t_ok(lop_stats_save(a, &(lop_npz){entry, 1}, path, &err), err);

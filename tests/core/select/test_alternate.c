@@ -214,7 +214,8 @@ T_TEST(consumers_share_beta_and_progress_stops)
         lop_choice_clear(&b);
     }
     one.progress = &progress;
-    t_fails(lop_select(&one, LOP_SELECT_ALTERNATING, 2, &a, &err), LOP_E_INTERRUPTED, err, "lasso-alternating: interrupted");
+    t_fails(lop_select(&one, LOP_SELECT_ALTERNATING, 2, &a, &err), LOP_E_INTERRUPTED, err,
+            "lasso-alternating: interrupted");
     assert_null(a.channel);
     t_layer_free(l);
 }

@@ -231,8 +231,8 @@ T_TEST(forward_adds_what_lowers_the_error_most)
 
 T_TEST(every_method_delivers_the_width_asked_for)
 {
-    static const char *const methods[] = {"elimination", "forward", "lasso", "thinet", "response", "l1",
-                                          "l2",          "fpgm",    "first", "random", "score",       "apoz",    "lasso-alternating"};
+    static const char *const methods[] = {"elimination", "forward", "lasso", "thinet", "response", "l1", "l2",
+                                          "fpgm", "first", "random", "score", "apoz", "lasso-alternating"};
     for (int traits = 0; traits < 4; traits++)
         for (uint64_t seed = 0; seed < T_SEEDS(2); seed++) {
             setting *s = setting_new(1 + (int64_t)seed % 2, 9, 2, 3, 80, seed, traits);
@@ -379,8 +379,9 @@ T_TEST(what_stays_stays)
                 for (int pass = 0; pass < 2; pass++, held = 0) {
                     assert_int_equal(choice.count, width);
                     for (int64_t i = 0; i < width; i++) held += stay[choice.channel[i]];
-                    if (held != 2) fail_msg("%s, width %d: %d of 2 stay", lop_select_method_name((lop_select_method)method),
-                                            (int)width, (int)held);
+                    if (held != 2)
+                        fail_msg("%s, width %d: %d of 2 stay", lop_select_method_name((lop_select_method)method),
+                                 (int)width, (int)held);
                     if (pass == 0) t_ok(lop_select_swap(&s->in, &choice, NULL, &err), err);
                 }
                 lop_choice_clear(&choice);

@@ -57,8 +57,8 @@ T_TEST(half_precision_is_exact)
         assert_int_equal(((uint16_t *)h.data)[0], bits);
     }
     static const struct { double value; uint16_t bits; } cases[] = {
-        {1 + 0x1p-11, 0x3C00}, {1 + 3 * 0x1p-11, 0x3C02}, {65519, 0x7BFF}, {65520, 0x7C00}, {0x1p-25, 0}, {0x1.8p-24, 2},
-        {-2, 0xC000}};
+        {1 + 0x1p-11, 0x3C00}, {1 + 3 * 0x1p-11, 0x3C02}, {65519, 0x7BFF}, {65520, 0x7C00}, {0x1p-25, 0},
+        {0x1.8p-24, 2}, {-2, 0xC000}};
     for (size_t k = 0; k < T_COUNT(cases); k++) {
         lop_tensor_set(&h, 0, cases[k].value);
         assert_int_equal(((uint16_t *)h.data)[0], cases[k].bits);
@@ -68,8 +68,8 @@ T_TEST(half_precision_is_exact)
 
 T_TEST(npy_comes_back_the_same)
 {
-    static const lop_dtype all[] = {LOP_F32, LOP_F64, LOP_F16, LOP_BOOL, LOP_U8, LOP_I8, LOP_U16, LOP_I16, LOP_U32, LOP_I32,
-                                    LOP_U64, LOP_I64};
+    static const lop_dtype all[] = {LOP_F32, LOP_F64, LOP_F16, LOP_BOOL, LOP_U8, LOP_I8, LOP_U16, LOP_I16, LOP_U32,
+                                    LOP_I32, LOP_U64, LOP_I64};
     static const lop_shape shapes[] = {{0, {0}}, {1, {7}}, {4, {2, 1, 3, 2}}, {2, {0, 3}}};
     char path[4096];
     lop_error err;
@@ -94,7 +94,8 @@ T_TEST(a_broken_npy_says_what_is_wrong)
         {"{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", "numpy.ascontiguousarray"},
         {"{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }", "element type '<c8'"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, x), }", "not made of numbers"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1000,), }", "1000 elements of 4 bytes declared, the file has 0"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1000,), }",
+         "1000 elements of 4 bytes declared, the file has 0"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 9), }", "past any memory"},
         {"{'descr': '<f4', 'shape': (2,), }", "lacks"}};
     lop_error err;
@@ -118,7 +119,8 @@ T_TEST(a_reference_output_is_read)
     lop_tensor t;
     t_ok(lop_npy_load(t_shared("models/digits-vgg/output.npy", path), &t, &err), err);
     t_ok(lop_expect_f32(&t, "output", (lop_shape){2, {2, 10}}, &err), err);
-    t_fails(lop_expect_f64(&t, "output", (lop_shape){2, {2, 10}}, &err), LOP_E_ARG, err, "float32 given, float64 expected");
+    t_fails(lop_expect_f64(&t, "output", (lop_shape){2, {2, 10}}, &err), LOP_E_ARG, err,
+            "float32 given, float64 expected");
     t_fails(lop_expect_f32(&t, "output", (lop_shape){1, {20}}, &err), LOP_E_SHAPE, err, "2x10 given, 20 expected");
     ((float *)t.data)[3] = NAN;
     t_fails(lop_expect_f32(&t, "output", (lop_shape){2, {2, 10}}, &err), LOP_E_NUMERIC, err, "entry #3 is nan");
