@@ -362,7 +362,10 @@ local function check_allocate(r)
   local other
   for _, word in ipairs(r.cuts) do other = other or word ~= "width" and word ~= "block" and word end
   if not other then return end
-  if own == "keep" then refuse("budget.keep is a share of each group's channels, and cuts has \"%s\"", other) end
+  if own == "keep" then
+    refuse("budget.keep is a share of each group's channels, and cuts has \"%s\": another budget, or widths alone",
+           other)
+  end
   if r.allocate == "uniform" or r.allocate == "paper" then
     refuse("allocate = %s shares out widths alone, and cuts has \"%s\": sensitivity or error", how, other)
   end
