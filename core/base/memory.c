@@ -38,12 +38,13 @@ static size_t padded(size_t bytes)
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* Zeroed. A large block is asked for in huge pages, where the system has any: on pages of 4 kB the first touch of each
- * costs more than the zeros. Of its end only whole ones, so that no more is resident than was asked for. */
+/* Zeroed. A large block, as sums of a wide layer take, is asked for in huge pages, where the system has any: on pages of
+ * 4 kB the first touch of each costs more than the zeros. Of its end only whole ones, so that no more is resident than
+ * was asked for. Smaller ones are not: the values of a net, all in one such block, were read more slowly. */
 static void *zeroed(size_t bytes)
 {
     void *block = NULL;
-    const bool large = bytes >= 2 * HUGE_PAGE;
+    const bool large = bytes >= 32 * HUGE_PAGE;
     if (posix_memalign(&block, large ? HUGE_PAGE : 64, bytes) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
     if (large) (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);     /* a hint: refused is fine */
