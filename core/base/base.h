@@ -119,7 +119,7 @@ lop_status lop_file_open(const char *path, lop_file *out, lop_error *err);
 void lop_file_close(lop_file *file);    /* may be called twice; an empty (zero) lop_file is fine */
 
 typedef struct lop_writer lop_writer;   /* a file in the making: beside its place until committed */
-/* IO: no such folder, no right to write there, or what has that name already is a folder or a device. */
+/* IO: no such folder, no right to write there, or what has that name already is no regular file. */
 lop_status lop_writer_open(const char *path, lop_writer **out, lop_error *err);
 lop_status lop_writer_write(lop_writer *w, const void *bytes, size_t n, lop_error *err);
 /* commit: fsync, rename over path, fsync of the folder; frees w in any case. abandon: removes what was written. */

@@ -37,14 +37,16 @@ static size_t padded(size_t bytes)
 }
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE (32 * HUGE_PAGE)
 
-/* Zeroed. A large block, as sums of a wide layer take, is asked for in huge pages, where the system has any: on pages of
- * 4 kB the first touch of each costs more than the zeros. Of its end only whole ones, so that no more is resident than
- * was asked for. Smaller ones are not: the values of a net, all in one such block, were read more slowly. */
+/* Zeroed. A large block, as the sums of a wide layer take, is asked for in huge pages, where the system has any: on
+ * pages of 4 kB the first touch of each costs more than the zeros. Of its end only whole ones, so that no more is
+ * resident than was asked for. LARGE is measured, on an AMD EPYC: so U-Net at 256 pixels runs in 0.6 of its time and
+ * SqueezeNet in the same; from 4 MB on, SqueezeNet took 1.4 of it. */
 static void *zeroed(size_t bytes)
 {
     void *block = NULL;
-    const bool large = bytes >= 32 * HUGE_PAGE;
+    const bool large = bytes >= LARGE;
     if (posix_memalign(&block, large ? HUGE_PAGE : 64, bytes) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
     if (large) (void)madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);     /* a hint: refused is fine */
@@ -60,9 +62,7 @@ void *lop_array(int64_t count, size_t size, lop_error *err)
         return NULL;
     }
     void *block = NULL;
-    if (lop_mul_size(&bytes, size, count) && bytes <= SIZE_MAX - 127) {
-        block = zeroed(padded(bytes));
-    }
+    if (lop_mul_size(&bytes, size, count) && bytes <= SIZE_MAX - 127) block = zeroed(padded(bytes));
     if (!block) lop_fail(err, LOP_E_MEMORY, "no memory for %" PRId64 " items of %zu bytes", count, size);
     return block;
 }

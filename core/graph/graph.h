@@ -49,7 +49,7 @@ typedef struct {
     char *param[LOP_MAX_DIMS];  /* names of symbolic dimensions, or NULL */
     uint8_t *raw;               /* the ValueInfoProto as it came where the above cannot say it (sequence, map) */
     size_t raw_length;
-    char *foreign;              /* the type where lop_dtype has none for it: "string", "seq(tensor(float))"; or NULL */
+    char *foreign;              /* the type where lop_dtype has none for it: "string", "seq(tensor(string))"; or NULL */
     uint8_t *kept;              /* an initializer that no lop_tensor can hold (strings, complex numbers, ...): the */
     size_t kept_length;         /* TensorProto as it came, or (kept_sparse) the SparseTensorProto */
     bool kept_sparse;
@@ -75,7 +75,7 @@ struct lop_graph {
     int *input, *output;        /* graph inputs (initializers that are listed too included, in the file's order) */
     int ninput, noutput;
     const lop_op_table *ops;    /* borrowed; set by whoever made the graph (lop_onnx_* takes it as an argument) */
-    uint8_t *extra;             /* fields of ModelProto and GraphProto kept byte for byte: functions, metadata, ... */
+    uint8_t *extra;             /* fields of ModelProto and GraphProto kept byte for byte: functions, quantization .. */
     size_t extra_length;
     int64_t value_capacity, node_capacity;
 };

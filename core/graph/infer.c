@@ -200,7 +200,7 @@ static void take_outputs(inference *f, const lop_node *n, bool ok)
     }
 }
 
-/* A free first dimension is one image where an input calls its own, free as well, by the same name. */
+/* A free first dimension is one image where an input calls its own, free as well, by the same name: input_shape. */
 static bool is_batch(const lop_graph *g, const char *name)
 {
     for (int k = 0; name && k < g->ninput; k++) {

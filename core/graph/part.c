@@ -154,7 +154,7 @@ lop_status lop_graph_write_part(lop_graph *g, int node, const int64_t *channel, 
 
 /* ---- a node gone, its output a constant ---- */
 
-/* The shape that a value is given: t's, or (1, n, 1, ..) of as many dimensions as it has now, or of 4. */
+/* The shape that a value is given: t's, or (1, n, 1, ..) of as many dimensions as it has; 4 where not known. */
 static lop_status constant_shape(const lop_graph *g, const lop_node *n, const lop_tensor *t, lop_shape *made,
                                  lop_error *err)
 {

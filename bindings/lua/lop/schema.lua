@@ -360,7 +360,7 @@ local function check_allocate(r)
     refuse("allocate = %s: budget.%s says each group's width already: leave one of both out", how, own)
   end
   local other
-  for _, word in ipairs(r.cuts) do other = other or word ~= "width" and word ~= "block" and word end
+  for _, word in ipairs(r.cuts) do other = other or word ~= "width" and word end
   if not other then return end
   if own == "keep" then
     refuse("budget.keep is a share of each group's channels, and cuts has \"%s\": another budget, or widths alone",

@@ -147,7 +147,8 @@ describe("cuts = block", function()
     local mask = {residual = {input = "filter-wise", keep = 0.5}}
     for text, more in pairs {["cuts = {"] = {cuts = {"block"}}, ["masks"] = mask, ["behind"] = {order = "backward"},
                              ["streams are cut"] = {residual = {stream = "coupled"}},
-                             ["losses choose"] = {allocate = "uniform"}} do
+                             ["shares out widths alone"] = {allocate = "uniform"},
+                             ["share of each group's channels"] = {budget = {keep = 0.5}}} do
       local ok, e = pcall(lop.prune, net, recipe(more))
       assert.is_false(ok)
       assert.matches(text, tostring(e), 1, true)

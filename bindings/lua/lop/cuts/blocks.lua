@@ -45,9 +45,6 @@ function blocks.check(recipe)
   if not given.width then refuse('blocks vanish where widths are cut: cuts = {"width", "block"}') end
   local why = obstacle(recipe)
   if why then refuse(why) end
-  if recipe.allocate == "uniform" or recipe.allocate == "paper" then
-    refuse('losses choose the blocks: allocate = "sensitivity" or "error"')
-  end
 end
 
 -- ---- the branches of a net ----
